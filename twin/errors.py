@@ -1,0 +1,107 @@
+"""The one tree of errors. Imports nothing of the project.
+
+Policy: a message says what was wrong (with the value), what was expected, and the next step, in Chinese and in
+English. The domain knows no HTTP and no exit codes: the doors map classes to those in one table each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One sentence in both languages."""
+
+    zh: str
+    en: str
+
+    def in_language(self, lang: str) -> str:
+        return self.zh if lang.startswith("zh") else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with the input: where (``row 12``, ``clauses[3].value``), the column, the value, the reason."""
+
+    where: str
+    column: str
+    value: str
+    words: Words
+
+    def __str__(self) -> str:
+        return f"{self.where}, {self.column} = {self.value!r}: {self.words.en}"
+
+
+class TwinError(Exception):
+    """Root of everything this project raises on purpose."""
+
+    code = "error"
+
+    def __init__(self, zh: str, en: str, faults: Sequence[Fault] = ()) -> None:
+        self.words = Words(zh, en)
+        self.faults = tuple(faults)
+        super().__init__(en)
+
+
+class InvalidInput(TwinError, ValueError):
+    """The caller can mend it: a bad value, file or parameter."""
+
+    code = "invalid-input"
+
+
+class BadParameter(InvalidInput):
+    code = "bad-parameter"
+
+
+class LayerInvalid(InvalidInput):
+    """Rows of a layer break its schema; ``faults`` has all of them."""
+
+    code = "layer-invalid"
+
+
+class PlanInvalid(InvalidInput):
+    """The plan file has faults; ``faults`` has all of them."""
+
+    code = "plan-invalid"
+
+
+class FrameUndeclared(InvalidInput):
+    """No coordinate frame was declared, or it is not one we know."""
+
+    code = "frame-undeclared"
+
+
+class InverseNotAllowed(InvalidInput):
+    """GCJ-02 / BD-09 to WGS-84 is switched off."""
+
+    code = "datum-inverse-not-allowed"
+
+
+class MappingAmbiguous(InvalidInput):
+    """No mapping of columns, or more than one, fits the file."""
+
+    code = "mapping-ambiguous"
+
+
+class NotFound(TwinError, LookupError):
+    code = "not-found"
+
+
+class Conflict(TwinError):
+    """Somebody else changed it first, or the store already holds data."""
+
+    code = "conflict"
+
+
+class RuleUnready(TwinError):
+    """A layer or zone that the rule cannot do without is not loaded."""
+
+    code = "rule-unready"
+
+
+class Unavailable(TwinError):
+    """Something outside (the store, a port) is not available now."""
+
+    code = "unavailable"

@@ -1,0 +1,20 @@
+"""What is there: one layer type a file. A new layer is a file and its line here."""
+
+from twin.layers.areas import AREAS
+from twin.layers.base import COMMON, Field, LayerType
+from twin.layers.buildings import BUILDINGS
+from twin.layers.cameras import CAMERAS
+from twin.layers.candidates import CANDIDATES
+from twin.layers.chargers import CHARGERS
+from twin.layers.radio_sectors import RADIO_SECTORS
+from twin.layers.radio_sites import RADIO_SITES
+from twin.layers.roads import ROADS
+from twin.layers.sensors import SENSORS
+from twin.layers.water import WATER
+
+__all__ = ["COMMON", "LAYERS", "Field", "LayerType"]
+
+LAYERS: dict[str, LayerType] = {
+    layer.name: layer
+    for layer in (AREAS, CAMERAS, CHARGERS, RADIO_SITES, RADIO_SECTORS, SENSORS, CANDIDATES, ROADS, WATER, BUILDINGS)
+}

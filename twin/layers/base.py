@@ -1,0 +1,67 @@
+"""What a layer type says: its fields, their units and domains, how files name them. Knows no file and no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from twin.errors import Words
+
+FieldKind = Literal["text", "int", "float", "bool", "enum", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One attribute.
+
+    ``domain`` lists an enum's values; ``codes`` maps other spellings (Chinese words, numbers of a standard) to them.
+    ``synonyms`` are column names in files, compared without case, blanks and underscores. ``default`` fills what a
+    source lacks (counted in the import's report); None means unknown.
+    """
+
+    name: str
+    kind: FieldKind
+    title: Words
+    unit: str = ""
+    domain: tuple[str, ...] = ()
+    codes: Mapping[str, str] = field(default_factory=dict)
+    synonyms: tuple[str, ...] = ()
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerType:
+    """One kind of thing on the map. ``sensitive``: exact places are not for everybody."""
+
+    name: str
+    title: Words
+    geometry: Literal["point", "line", "polygon"]
+    fields: tuple[Field, ...] = ()
+    sensitive: bool = False
+    context: bool = False
+
+    def all_fields(self) -> tuple[Field, ...]:
+        return COMMON + self.fields
+
+
+LIFECYCLE_CODES = {
+    "规划": "planned", "建设": "building", "管理": "managed", "运营": "operating", "退役": "retired",
+}  # fmt: skip
+
+COMMON: tuple[Field, ...] = (
+    Field("key", "text", Words("编号", "Key"),
+          synonyms=("key", "id", "site_id", "station_id", "stationid", "设备编码", "设备编号", "编号", "站点号", "deviceid")),
+    Field("name", "text", Words("名称", "Name"), default="",
+          synonyms=("name", "title", "设备名称", "站点名称", "名称", "基站中文名", "stationname", "点位俗称")),
+    Field("lifecycle", "enum", Words("生命周期", "Lifecycle"), domain=("planned", "building", "managed", "operating", "retired"),
+          codes=LIFECYCLE_CODES, default="operating", synonyms=("lifecycle", "生命周期", "状态")),
+    Field("valid_from", "time", Words("生效时间", "Valid from"), synonyms=("valid_from", "生效时间", "安装时间", "投运时间")),
+    Field("valid_to", "time", Words("失效时间", "Valid to"), synonyms=("valid_to", "失效时间")),
+    Field("online", "bool", Words("在线", "Online"), synonyms=("online", "在线", "在线状态", "设备状态")),
+    Field("n_devices", "int", Words("设备数", "Devices"), default=1, minimum=1,
+          synonyms=("n_devices", "camera_count", "设备数", "数量")),
+    Field("owner", "text", Words("权属单位", "Owner"), default="", synonyms=("owner", "管理单位", "权属单位", "建设单位")),
+)  # fmt: skip

@@ -1,0 +1,27 @@
+"""Cameras (视频监控). GB/T 28181 names and codes."""
+
+from twin.errors import Words
+from twin.layers.base import Field, LayerType
+
+CAMERAS = LayerType(
+    "cameras",
+    Words("视频监控", "Cameras"),
+    "point",
+    (
+        Field("camera_type", "enum", Words("摄像机类型", "Camera type"),
+              domain=("dome", "half_dome", "fixed", "remote", "unknown"), default="unknown",
+              codes={"1": "dome", "2": "half_dome", "3": "fixed", "4": "remote",
+                     "球机": "dome", "半球": "half_dome", "固定枪机": "fixed", "遥控枪机": "remote"},
+              synonyms=("camera_type", "摄像机类型", "ptztype")),
+        Field("indoor", "bool", Words("室内", "Indoor"), codes={"1": "false", "2": "true", "室外": "false", "室内": "true"},
+              synonyms=("indoor", "摄像机位置类型", "roomtype")),
+        Field("access", "enum", Words("联网属性", "Access"), domain=("own", "relayed", "unlinked"), default="own",
+              codes={"自建联网": "own", "已复接": "relayed", "待复接": "unlinked"}, synonyms=("access", "联网属性")),
+        Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360,
+              synonyms=("azimuth_deg", "azimuth", "方位角")),
+        Field("hfov_deg", "float", Words("水平视场角", "Horizontal field of view"), unit="°", minimum=0, maximum=360,
+              synonyms=("hfov_deg", "hfov")),
+        Field("range_m", "float", Words("可视距离", "Range"), unit="m", minimum=0, synonyms=("range_m",)),
+    ),
+    sensitive=True,
+)  # fmt: skip

@@ -1,0 +1,23 @@
+"""5G sectors (扇区): one antenna direction and carrier of a station."""
+
+from twin.errors import Words
+from twin.layers.base import Field, LayerType
+
+RADIO_SECTORS = LayerType(
+    "radio_sectors",
+    Words("5G 扇区", "5G sectors"),
+    "point",
+    (
+        Field("site", "text", Words("所属基站", "Station"), default="", synonyms=("site", "所属站点")),
+        Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360,
+              synonyms=("azimuth_deg", "azimuth", "方向角", "方位角")),
+        Field("frequency_mhz", "float", Words("频率", "Frequency"), unit="MHz", minimum=0,
+              synonyms=("frequency_mhz", "frequency")),
+        Field("bandwidth_mhz", "float", Words("带宽", "Bandwidth"), unit="MHz", minimum=0, synonyms=("bandwidth_mhz", "bandwidth")),
+        Field("tx_power_dbm", "float", Words("发射功率", "Transmit power"), unit="dBm", synonyms=("tx_power_dbm",)),
+        Field("antenna_gain_dbi", "float", Words("天线增益", "Antenna gain"), unit="dBi", synonyms=("antenna_gain_dbi",)),
+        Field("height_m", "float", Words("天线挂高", "Antenna height"), unit="m", synonyms=("height_m", "天线挂高")),
+        Field("downtilt_deg", "float", Words("下倾角", "Downtilt"), unit="°", synonyms=("downtilt_deg", "下倾角")),
+    ),
+    sensitive=True,
+)  # fmt: skip

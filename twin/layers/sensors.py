@@ -1,0 +1,19 @@
+"""City sensing nodes (城市神经元感知节点)."""
+
+from twin.errors import Words
+from twin.layers.base import Field, LayerType
+
+SENSORS = LayerType(
+    "sensors",
+    Words("感知节点", "Sensors"),
+    "point",
+    (
+        Field("domain", "enum", Words("领域", "Domain"),
+              domain=("building", "road", "water", "power", "gas", "environment", "other"), default="other",
+              codes={"建筑物": "building", "道路": "road", "水务": "water", "电力": "power", "燃气": "gas",
+                     "环境监测": "environment", "其他": "other"},
+              synonyms=("domain", "领域")),
+        Field("sensor_type", "text", Words("类型", "Type"), default="", synonyms=("sensor_type", "类型")),
+    ),
+    sensitive=True,
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""What the engine needs of the outside, as protocols. Adapters implement them; one contract suite tests them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from twin.model import Edit, Record, Source, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class GridFile:
+    """A demand raster as it is kept: the bytes of a GeoTIFF and what its values are."""
+
+    name: str
+    unit: str
+    source: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """What holds at ``as_of`` as known at ``known_at``: per layer the rows, sorted by key, as
+    ``(key, name, lifecycle, valid_from, valid_to, online, n_devices, owner, source, version, lng, lat, geometry,
+    attributes)`` with ISO times in UTC, geometry as WKB and attributes as JSON bytes."""
+
+    rows: dict[str, list[tuple[Any, ...]]]
+    sources: dict[str, Source]
+    grids: list[GridFile]
+    next_change: datetime | None
+    """The first moment after ``as_of`` at which a recorded validity begins or ends."""
+
+
+class Store(Protocol):
+    """Versioned records. Every method is atomic; readers never see half a transaction."""
+
+    def head(self) -> int:
+        """The number of the last transaction; 0 for an empty store."""
+        ...
+
+    def state(self, as_of: datetime, known_at: datetime) -> StoredState: ...
+
+    def commit(
+        self,
+        edits: Sequence[Edit],
+        *,
+        author: str,
+        reason: str,
+        at: datetime,
+        sources: Sequence[Source] = (),
+        grids: Sequence[GridFile] = (),
+        replace_all: bool = False,
+    ) -> Transaction:
+        """Record all edits in one transaction, or none.
+
+        ``replace_all`` first ends every record now held (``twin demo --replace``).
+
+        Raises:
+            Conflict: an ``expected_version`` is no longer the current one, or a new key exists.
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    def transactions(self) -> list[Transaction]: ...
+
+    def versions(self, layer: str, key: str) -> list[tuple[int, int, int | None, Record]]:
+        """Every recorded version of one key as ``(version, tx, tx_to, record)``, oldest first."""
+        ...
