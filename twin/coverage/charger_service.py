@@ -1,0 +1,166 @@
+"""Charger service (充电服务): every demand point within its zone's radius of a counted station.
+
+The zone of the *demand point* decides the limit; ``reading="station"`` lets the station's zone decide it instead.
+Counted: public stations in the chosen states with at least ``min_connectors``. Stations outside the border count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from twin.coverage.parameters import Zone
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene, by_state
+from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
+from twin.errors import RuleUnready, Words
+from twin.model import LayerTable
+
+LAYER = "chargers"
+STATE_REASONS = {
+    "planned": Words("规划中，尚未投运", "planned, not in operation yet"),
+    "building": Words("在建，尚未投运", "under construction"),
+    "managed": Words("已建成，未对外服务", "built, not serving"),
+    "retired": Words("已退役", "retired"),
+}
+COUNTS = Words("计入", "counted")
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerServiceParameters:
+    """``zones`` have their own radius, ``radius_m`` holds elsewhere. Radii in metres."""
+
+    zones: tuple[Zone, ...]
+    radius_m: float
+    reading: Literal["demand", "station"] = "demand"
+    public_only: bool = True
+    states: tuple[str, ...] = ("operating",)
+    min_connectors: int = 1
+    denominator: Literal["area", "population"] = "area"
+
+
+def counted(table: LayerTable, parameters: ChargerServiceParameters) -> NDArray[np.bool_]:
+    """Which stations the rule counts. A station whose number of connectors is unknown is taken to have one."""
+    frame = table.frame
+    counts = frame["lifecycle"].isin(parameters.states) & frame["lng"].notna()
+    counts &= frame["n_connectors"].fillna(1) >= parameters.min_connectors
+    if parameters.public_only:
+        counts &= frame["station_type"] == "public"
+    return counts.to_numpy(bool)
+
+
+def why_not(row: Mapping[str, Any], parameters: ChargerServiceParameters) -> Words:
+    """Why a station does or does not count."""
+    if row["lifecycle"] not in parameters.states:
+        return STATE_REASONS.get(str(row["lifecycle"]), Words("该状态不计入", "its state does not count"))
+    if parameters.public_only and row["station_type"] != "public":
+        return Words("非公共站，不计入", f"not a public station ({row['station_type']})")
+    connectors = row["n_connectors"]
+    if connectors == connectors and connectors is not None and connectors < parameters.min_connectors:
+        return Words("充电接口不足", "too few connectors")
+    return COUNTS
+
+
+def evaluate(scene: Scene, parameters: ChargerServiceParameters) -> Evaluation:
+    """Charger service of the scene's area.
+
+    Raises:
+        RuleUnready: a zone of the clause is not among the loaded areas.
+    """
+    missing = [z.code for z in parameters.zones if z.code not in scene.snapshot.areas]
+    if missing:
+        said = ", ".join(missing)
+        raise RuleUnready(
+            f"缺少分区边界：{said}。请先导入该区域（twin import … --layer areas）",
+            f"zone boundary missing: {said}. Import it first (twin import … --layer areas)",
+        )
+    table = scene.table(LAYER)
+    if table is None:
+        return NoStations(scene, parameters)
+    servers = Servers(table, counted(table, parameters), lambda row: why_not(row, parameters))
+    return ChargerService(scene, parameters, servers)
+
+
+class NoStations(Evaluation):
+    """No charger layer: nothing is judged."""
+
+    def __init__(self, scene: Scene, parameters: ChargerServiceParameters) -> None:
+        self.result = Result(
+            value=None, met=None, share=None, denominator=parameters.denominator, status="no-data",
+            parameters=parameters, missing_layers=(LAYER,), **scene.provenance(()),
+        )  # fmt: skip
+
+    def area_rows(self, level: str) -> list[AreaRow]:
+        return []
+
+    def cells(self, resolution: int) -> CellTable:
+        empty = np.empty(0)
+        return CellTable(resolution, np.empty(0, np.uint64), empty, empty, np.empty(0, object), empty)
+
+
+class ChargerService(ServiceEvaluation):
+    """The rule on data: zones by the clause, facts for its card."""
+
+    layer = LAYER
+
+    def __init__(self, scene: Scene, parameters: ChargerServiceParameters, servers: Servers) -> None:
+        self.parameters = parameters
+        super().__init__(scene, servers, parameters.denominator)
+
+    def make_zones(self) -> list[ServiceZone]:
+        """The scope cut into zones: the first listed zone wins, a zone's border belongs to it."""
+        rest, zones = self.scope.shape, []
+        for zone in self.parameters.zones:
+            area = self.scene.snapshot.areas[zone.code]
+            shape = self.scope.frame.project(area.geometry)
+            zones.append(ServiceZone(zone.code, zone.radius_m, shapely.intersection(rest, shape), area.geometry))
+            rest = shapely.difference(rest, shape)
+        return [*zones, ServiceZone("elsewhere", self.parameters.radius_m, rest, None)]
+
+    @property
+    def radius_of_server(self) -> bool:
+        return self.parameters.reading == "station"
+
+    @cached_property
+    def result(self) -> Result:  # type: ignore[override]
+        table = self.servers.table
+        inside = self.scope.contains(table.lnglat)
+        online = table.frame["online"]
+        effective = self.with_servers(online.fillna(False).to_numpy(bool))
+        return Result(
+            value=self.share, met=self.open_km2 < 1e-4, share=self.share, denominator=self.denominator, status=self.status,
+            nominal=self.share, effective=effective.share,
+            n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
+            by_state=by_state(table, inside), parameters=self.parameters, facts=self._facts(effective.share, inside),
+            **self.scene.provenance((LAYER,)),
+        )  # fmt: skip
+
+    def with_servers(self, keep: NDArray[np.bool_]) -> ChargerService:
+        """The same rule with only some of the stations counted."""
+        servers = replace(self.servers, counts=self.servers.counts & keep)
+        return ChargerService(self.scene, self.parameters, servers)
+
+    def _facts(self, effective: float, inside: NDArray[np.bool_]) -> dict[str, Any]:
+        gaps: list[Gap] = self.gaps()
+        frame = self.servers.table.frame[inside & self.servers.counts]
+        connectors = frame["n_connectors"].fillna(0)
+        total = float(connectors.sum())
+        return {
+            "share_by_zone": {z.name: s for z, s in zip(self.zones, self.zone_shares, strict=True)},
+            "share_area": self.area_share,
+            "share_population": self.population_share,
+            "n_gaps": len(gaps),
+            "open_km2": self.open_km2,
+            "farthest_missing_m": max((g.missing_m for g in gaps if g.missing_m is not None), default=None),
+            "share_effective": effective,
+            "n_stations": int(inside[self.servers.counts].sum()),
+            "concentration": float(connectors[connectors >= 10].sum()) / total if total else None,
+        }
+
+    def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
+        return self.explain_service(lng, lat, n_nearest)

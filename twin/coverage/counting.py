@@ -1,0 +1,103 @@
+"""What count rules share: devices of a layer inside the area, against a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.cells import cell_polygons, points_to_cells
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene, by_state
+from twin.coverage.scope import assign_to_areas, clip
+from twin.frames import geodesic_area_km2
+from twin.model import LayerTable
+from twin.plan import Clause
+
+import shapely
+
+
+def meets(clause: Clause, value: float) -> bool | None:
+    """Whether a value meets the clause's target; None where the clause has none."""
+    if clause.value is None:
+        return None
+    if clause.operator == "more-than":
+        return value > clause.value
+    if clause.operator == "at-most":
+        return value <= clause.value
+    return value >= clause.value
+
+
+class NoData(Evaluation):
+    """A clause whose layers hold nothing: said so, never left out."""
+
+    def __init__(self, scene: Scene, parameters: Any, layers: tuple[str, ...]) -> None:
+        self.result = Result(
+            value=None, met=None, share=None, denominator=None, status="no-data", parameters=parameters,
+            missing_layers=layers, **scene.provenance(()),
+        )  # fmt: skip
+
+    def area_rows(self, level: str) -> list[AreaRow]:
+        return []
+
+    def cells(self, resolution: int) -> CellTable:
+        empty = np.empty(0)
+        return CellTable(resolution, np.empty(0, np.uint64), empty, empty, np.empty(0, object), empty)
+
+
+class Count(Evaluation):
+    """The number of devices of the counted rows inside the area (``n_devices`` sums)."""
+
+    def __init__(
+        self, scene: Scene, table: LayerTable, counts: NDArray[np.bool_], parameters: Any, facts: dict[str, Any]
+    ) -> None:
+        self.scene, self.scope, self.table = scene, scene.scope, table
+        self.inside = self.scope.contains(table.lnglat)
+        self.counted = counts & self.inside
+        n_devices, online = table.frame["n_devices"].to_numpy(), table.frame["online"]
+        n = int(n_devices[self.counted].sum())
+        self.result = Result(
+            value=n, met=meets(scene.clause, n), share=None, denominator=None, status="ok", nominal=n,
+            effective=int(n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum()),
+            n_unknown=int(n_devices[self.counted & online.isna().to_numpy()].sum()),
+            by_state=by_state(table, self.inside), parameters=parameters,
+            facts={**facts, "n_unlocated": int(n_devices[counts & np.isnan(table.lnglat[:, 0])].sum())},
+            **scene.provenance((table.layer,)),
+        )  # fmt: skip
+
+    def area_rows(self, level: str) -> list[AreaRow]:
+        areas = self.scene.snapshot.areas_at(level)
+        owner = assign_to_areas(areas, self.table.lnglat[self.counted])
+        n = np.bincount(owner + 1, self.table.frame["n_devices"].to_numpy()[self.counted], len(areas) + 1)[1:]
+        return [
+            AreaRow(
+                a.code, a.name, a.name_en, a.level, int(n[i]), None, None, None, None, geodesic_area_km2(a.geometry),
+                a.area_km2_published,
+            )  # fmt: skip
+            for i, a in enumerate(areas)
+            if a.geometry.intersects(self.scope.area.geometry)
+        ]
+
+    def cells(self, resolution: int) -> CellTable:
+        cells, area_km2 = scope_cells(self.scope, resolution)
+        n = count_in_cells(self.table, self.counted, cells, resolution)
+        status = np.where(n > 0, "some", "none").astype(object)
+        return CellTable(resolution, cells, n.astype(float), np.full(len(n), np.nan), status, area_km2, n)
+
+
+def scope_cells(scope: Any, resolution: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """The cells of a scope and the km² of each that lie inside it."""
+    cells = scope.cells(resolution)
+    area_km2 = shapely.area(clip(scope.frame.project(cell_polygons(cells)), scope.shape)) / 1e6
+    return cells[area_km2 > 0], area_km2[area_km2 > 0]
+
+
+def count_in_cells(
+    table: LayerTable, chosen: NDArray[np.bool_], cells: NDArray[np.uint64], resolution: int
+) -> NDArray[np.int64]:
+    """Devices of the chosen rows in each of the (sorted) cells, by direct index."""
+    own = points_to_cells(table.lnglat[chosen], resolution)
+    index = np.minimum(np.searchsorted(cells, own), max(len(cells) - 1, 0))
+    known = cells[index] == own if len(cells) else np.zeros(len(own), bool)
+    weights = table.frame["n_devices"].to_numpy()[chosen]
+    return np.bincount(index[known], weights[known], len(cells)).astype(np.int64)

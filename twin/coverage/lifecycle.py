@@ -1,0 +1,72 @@
+"""Lifecycle (规划建设管理运营): every asset has a recorded state. States that an import had to assume do not count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.coverage.counting import NoData, meets, scope_cells
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene
+from twin.frames import geodesic_area_km2
+from twin.model import LIFECYCLES
+
+ASSUMED = "lifecycle_assumed"
+"""Attribute of records whose source said no state."""
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleParameters:
+    layers: tuple[str, ...] = ("cameras", "chargers", "radio_sites", "sensors")
+
+
+def evaluate(scene: Scene, parameters: LifecycleParameters) -> Evaluation:
+    layers = tuple(name for name in parameters.layers if scene.table(name) is not None)
+    if not layers:
+        return NoData(scene, parameters, parameters.layers)
+    return LifecycleShare(scene, parameters, layers)
+
+
+class LifecycleShare(Evaluation):
+    """The share of assets in the area whose state somebody recorded."""
+
+    def __init__(self, scene: Scene, parameters: LifecycleParameters, layers: tuple[str, ...]) -> None:
+        self.scene = scene
+        states, recorded, places = [], [], []
+        for name in layers:
+            table = scene.snapshot.layers[name]
+            inside = scene.scope.contains(table.lnglat)
+            frame = table.frame[inside]
+            assumed = frame[ASSUMED] if ASSUMED in frame else None
+            states.append(frame["lifecycle"].astype(str).to_numpy())
+            recorded.append(np.ones(len(frame), bool) if assumed is None else ~assumed.fillna(False).to_numpy(bool))
+            places.append(table.lnglat[inside])
+        self.recorded, self.lnglat = np.concatenate(recorded), np.concatenate(places)
+        state = np.concatenate(states)
+        share = float(self.recorded.mean()) if len(state) else None
+        self.result = Result(
+            value=share, met=None if share is None else meets(scene.clause, share), share=share, denominator="assets",
+            status="ok" if len(state) else "no-data", nominal=share,
+            by_state={s: int((state == s).sum()) for s in LIFECYCLES}, parameters=parameters,
+            facts={"n_assets": len(state), "n_assumed": int((~self.recorded).sum())}, **scene.provenance(layers),
+        )  # fmt: skip
+
+    def area_rows(self, level: str) -> list[AreaRow]:
+        rows = []
+        for area in self.scene.snapshot.areas_at(level):
+            if not area.geometry.intersects(self.scene.scope.area.geometry):
+                continue
+            inside = self.scene.scope.__class__(area).contains(self.lnglat)
+            share = float(self.recorded[inside].mean()) if inside.any() else None
+            rows.append(
+                AreaRow(
+                    area.code, area.name, area.name_en, area.level, share, 1.0, None if share is None else share >= 1.0,
+                    share, float((~self.recorded[inside]).sum()), geodesic_area_km2(area.geometry), area.area_km2_published,
+                )  # fmt: skip
+            )
+        return rows
+
+    def cells(self, resolution: int) -> CellTable:
+        cells, area_km2 = scope_cells(self.scene.scope, resolution)
+        empty = np.full(len(cells), np.nan)
+        return CellTable(resolution, cells, empty, empty, np.full(len(cells), "no-value", object), area_km2)

@@ -1,0 +1,111 @@
+"""A rule's parameters: frozen dataclasses filled from a clause, then from what the caller sets. All faults at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from twin.errors import BadParameter, Fault, Words
+from twin.model import LIFECYCLES
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Demand points inside the area ``code`` (its border included) have their own service radius."""
+
+    code: str
+    radius_m: float
+
+
+def read_parameters(cls: type[P], *settings: Mapping[str, Any]) -> P:
+    """Build ``cls`` from mappings, the later overriding the earlier. Values may be text, as in a query string.
+
+    Raises:
+        BadParameter: naming every unknown name (with the known ones) and every impossible value.
+    """
+    hints = get_type_hints(cls)
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    faults: list[Fault] = []
+    values: dict[str, Any] = {}
+    for setting in settings:
+        for name, raw in setting.items():
+            if name not in hints:
+                said = "、".join(known)
+                words = Words(f"未知参数，已知：{said}", f"unknown parameter; known: {', '.join(known)}")
+                faults.append(Fault("parameters", name, str(raw), words))
+                continue
+            try:
+                values[name] = _convert(raw, hints[name])
+            except (TypeError, ValueError, KeyError) as reason:
+                faults.append(Fault("parameters", name, str(raw), Words(f"无法读作该参数：{reason}", str(reason))))
+    faults += [
+        Fault("parameters", f.name, "", Words("缺少该参数", "missing"))
+        for f in fields(cls)  # type: ignore[arg-type]
+        if f.name not in values and f.default is MISSING and f.default_factory is MISSING and not faults
+    ]
+    for name, value in values.items():
+        if name == "states" and (wrong := [v for v in value if v not in LIFECYCLES]):
+            said = ", ".join(LIFECYCLES)
+            faults.append(Fault("parameters", name, str(wrong), Words(f"应取自：{said}", f"must be among {said}")))
+    if faults:
+        raise bad_parameters(faults)
+    return cls(**values)
+
+
+def bad_parameters(faults: list[Fault]) -> BadParameter:
+    """One error for all of them."""
+    zh = "；".join(f"{f.column}：{f.words.zh}" for f in faults)
+    en = "; ".join(f"{f.column}: {f.words.en}" for f in faults)
+    return BadParameter(f"参数有误。{zh}", f"bad parameters. {en}", faults)
+
+
+def _convert(raw: Any, hint: Any) -> Any:
+    if get_origin(hint) is Literal:
+        if raw not in get_args(hint):
+            raise ValueError(f"must be one of {', '.join(get_args(hint))}")
+        return raw
+    if get_origin(hint) is tuple:
+        items = [s.strip() for s in raw.split(",") if s.strip()] if isinstance(raw, str) else list(raw)
+        return tuple(_convert(item, get_args(hint)[0]) for item in items)
+    if hint is Zone:
+        return Zone(str(raw["code"]), _positive(raw["radius_m"]))
+    if hint is bool:
+        return _boolean(raw)
+    if hint is int:
+        number = _number(raw)
+        if number != int(number) or number < 0:
+            raise ValueError("must be a whole number, 0 or more")
+        return int(number)
+    if hint is float:
+        return _positive(raw)
+    if not isinstance(raw, str):
+        raise TypeError("must be text")
+    return raw
+
+
+def _boolean(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if str(raw).lower() in ("true", "false"):
+        return str(raw).lower() == "true"
+    raise ValueError("must be true or false")
+
+
+def _number(raw: Any) -> float:
+    if isinstance(raw, bool):
+        raise TypeError("must be a number")
+    number = float(raw)
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    return number
+
+
+def _positive(raw: Any) -> float:
+    number = _number(raw)
+    if number <= 0:
+        raise ValueError("must be greater than 0")
+    return number

@@ -1,0 +1,110 @@
+"""5G coverage (5G 覆盖) by the declared disc model: outdoor stations in operation reach ``radius_m``. A model result.
+
+The radius decides, so the shares at 0.75 and 1.25 of it stand beside the result, and each operator's own share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.coverage.counting import NoData
+from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
+from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
+from twin.coverage.charger_service import COUNTS, STATE_REASONS
+from twin.errors import Words
+
+LAYER = "radio_sites"
+SENSITIVITY = (0.75, 1.25)
+
+
+@dataclass(frozen=True, slots=True)
+class RadioCoverageParameters:
+    """``radius_m`` in metres; ``operator`` empty = any operator."""
+
+    radius_m: float
+    model: Literal["disc"] = "disc"
+    states: tuple[str, ...] = ("operating",)
+    denominator: Literal["area", "population"] = "area"
+    operator: str = ""
+
+
+def evaluate(scene: Scene, parameters: RadioCoverageParameters) -> Evaluation:
+    table = scene.table(LAYER)
+    if table is None:
+        return NoData(scene, parameters, (LAYER,))
+    frame = table.frame
+    counts = frame["lifecycle"].isin(parameters.states) & (frame["site_kind"] == "outdoor") & frame["lng"].notna()
+    if parameters.operator:
+        counts &= frame["operator"] == parameters.operator
+    servers = Servers(table, counts.to_numpy(bool), lambda row: why_not(row, parameters))
+    return RadioCoverage(scene, parameters, servers)
+
+
+def why_not(row: Any, parameters: RadioCoverageParameters) -> Words:
+    """Why a station does or does not count."""
+    if row["site_kind"] != "outdoor":
+        return Words("室内分布系统，不计室外覆盖", "an indoor system: it does not cover outdoors")
+    if row["lifecycle"] not in parameters.states:
+        return STATE_REASONS.get(str(row["lifecycle"]), Words("该状态不计入", "its state does not count"))
+    if parameters.operator and row["operator"] != parameters.operator:
+        return Words("其他运营商", "another operator's")
+    return COUNTS
+
+
+class RadioCoverage(ServiceEvaluation):
+    """The disc model on data: one zone, one radius."""
+
+    layer = LAYER
+
+    def __init__(self, scene: Scene, parameters: RadioCoverageParameters, servers: Servers) -> None:
+        self.parameters = parameters
+        super().__init__(scene, servers, parameters.denominator)
+
+    def make_zones(self) -> list[ServiceZone]:
+        return [ServiceZone("all", self.parameters.radius_m, self.scope.shape, None)]
+
+    @cached_property
+    def result(self) -> Result:  # type: ignore[override]
+        table = self.servers.table
+        online = table.frame["online"]
+        effective = self._variant(online.fillna(False).to_numpy(bool), 1.0)
+        provenance = self.scene.provenance((LAYER,))
+        provenance["labels"] = ("model", *provenance["labels"])
+        return Result(
+            value=self.share, met=self.open_km2 < 1e-4, share=self.share, denominator=self.denominator, status=self.status,
+            nominal=self.share, effective=effective,
+            n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
+            by_state=by_state(table, self.scope.contains(table.lnglat)), parameters=self.parameters,
+            facts=self._facts(effective), **provenance,
+        )  # fmt: skip
+
+    def _facts(self, effective: float) -> dict[str, Any]:
+        operator = self.servers.table.frame["operator"].astype(str)
+        names = sorted(set(operator[self.servers.counts]))
+        everybody = np.ones(len(operator), bool)
+        by_operator = {name: self._variant((operator == name).to_numpy(), 1.0) for name in names}
+        return {
+            "radius_m": self.parameters.radius_m,
+            "open_km2": self.open_km2,
+            "share_effective": effective,
+            "share_population": self.population_share,
+            "share_by_radius": {
+                str(self.parameters.radius_m * f): self._variant(everybody, f) for f in SENSITIVITY
+            },
+            "share_by_operator": by_operator,
+            "worst_operator": min(by_operator, key=lambda name: by_operator[name], default=None),
+        }
+
+    def _variant(self, keep: NDArray[np.bool_], factor: float) -> float:
+        """The share with some of the stations, or another radius."""
+        parameters = replace(self.parameters, radius_m=self.parameters.radius_m * factor)
+        servers = replace(self.servers, counts=self.servers.counts & keep)
+        return RadioCoverage(self.scene, parameters, servers).share
+
+    def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
+        return self.explain_service(lng, lat, n_nearest)

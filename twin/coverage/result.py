@@ -1,0 +1,223 @@
+"""What every rule answers: one result with its provenance, rows by area, gaps, hexes and the reason at a point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from twin.coverage.scope import Scope
+from twin.errors import BadParameter, Words
+from twin.model import BUILT, LIFECYCLES, Area, Cells, LayerTable, Snapshot
+from twin.plan import Clause
+
+Status = Literal["ok", "partial", "no-data"]
+
+LABELS: dict[str, Words] = {
+    "synthetic": Words("模拟数据，不代表实际情况", "Synthetic data, not real"),
+    "schematic": Words("示意边界，不作为行政区划依据", "Schematic boundary"),
+    "derived": Words("推导边界，非官方", "Derived, not official"),
+    "model": Words("模型推算", "Model result"),
+    "ours": Words("本系统设定，非规划原文", "Our setting, not the plan's"),
+    "reference": Words("参考，规划不约束该区域", "Reference only, outside the plan's area"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One rule evaluated over one area, with everything an auditor asks for.
+
+    ``value`` and ``target`` are in ``unit``; ``share`` is 0 to 1 of ``denominator``. ``nominal`` (投运口径) counts all in
+    operation, ``effective`` (在线口径) those online; ``n_unknown`` counts devices whose online state is unknown.
+    ``area_km2`` is the drawn area, geodesic. ``facts`` are the figures of the rule's card.
+    """
+
+    rule: str
+    clause: Clause
+    value: float | None
+    met: bool | None
+    share: float | None
+    denominator: str | None
+    status: Status
+    area: Area
+    area_km2: float
+    binding: bool
+    as_of: datetime
+    known_at: datetime
+    snapshot: str
+    nominal: float | None = None
+    effective: float | None = None
+    n_unknown: int | None = None
+    by_state: Mapping[str, int] = field(default_factory=dict)
+    parameters: Any = None
+    labels: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    missing_layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRow:
+    """One area's part of a result. ``shortfall`` is in the rule's unit of what is missing (devices or km²)."""
+
+    code: str
+    name: str
+    name_en: str
+    level: str
+    value: float | None
+    target: float | None
+    met: bool | None
+    share: float | None
+    shortfall: float | None
+    area_km2: float
+    area_km2_published: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place where the rule is not met, as an exact polygon in EPSG:4326. ``id`` is the deepest point's res-12 cell."""
+
+    id: str
+    geometry: BaseGeometry
+    area_km2: float
+    zone: str
+    limit_m: float | None
+    deepest_lnglat: tuple[float, float]
+    nearest: str | None
+    nearest_distance_m: float | None
+    missing_m: float | None
+    n_missing: int | None
+    demand: float | None
+    areas: tuple[tuple[str, str, float], ...]
+    """``(code, name, km²)`` of each town it lies in."""
+
+
+@dataclass(frozen=True)
+class CellTable:
+    """Hexes of a result: ``value`` in the rule's unit (NaN = none), ``share`` 0 to 1, ``status`` one word a cell.
+
+    ``area_km2`` is the part of the cell inside the scope; ``n`` a count where the rule has one, else empty.
+    """
+
+    resolution: int
+    cells: Cells
+    value: NDArray[np.float64]
+    share: NDArray[np.float64]
+    status: NDArray[np.object_]
+    area_km2: NDArray[np.float64]
+    n: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """An asset near the point asked about, and why it does or does not count."""
+
+    key: str
+    name: str
+    lnglat: tuple[float, float]
+    distance_m: float
+    bearing_deg: float
+    counts: bool
+    reason: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a point is (not) served. For densities ``value`` is the window's, ``n`` and ``window_km2`` say how."""
+
+    served: bool | None
+    inside: bool
+    zone: str | None
+    limit_m: float | None
+    nearest: tuple[Nearby, ...] = ()
+    value: float | None = None
+    n: int | None = None
+    window_km2: float | None = None
+
+
+class Evaluation(ABC):
+    """A rule applied to a snapshot and a scope. Details are computed when asked for."""
+
+    result: Result
+
+    @abstractmethod
+    def area_rows(self, level: str) -> list[AreaRow]: ...
+
+    def gaps(self, min_area_km2: float = 0.0) -> list[Gap]:
+        """What is open, largest first. None for counts."""
+        return []
+
+    @abstractmethod
+    def cells(self, resolution: int) -> CellTable: ...
+
+    def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
+        raise BadParameter(
+            f"“{self.result.rule}”按数量判定，没有逐点解释",
+            f"{self.result.rule!r} is a count: there is nothing to explain at a point",
+        )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a rule is evaluated on: a snapshot, the area, and the clause with its scope's code."""
+
+    snapshot: Snapshot
+    scope: Scope
+    clause: Clause
+
+    def table(self, layer: str) -> LayerTable | None:
+        """The layer if it holds anything."""
+        table = self.snapshot.layers.get(layer)
+        return table if table is not None and len(table) else None
+
+    @property
+    def binding(self) -> bool:
+        """Whether the area lies in what the clause binds (up to 0.1 % of its area)."""
+        bound = self.snapshot.areas.get(self.clause.scope)
+        if bound is None:
+            return False
+        if bound.code == self.scope.area.code:
+            return True
+        inside = self.scope.frame.project(bound.geometry).intersection(self.scope.shape).area
+        return bool(inside >= 0.999 * self.scope.shape.area)
+
+    def provenance(self, layers: tuple[str, ...]) -> dict[str, Any]:
+        """The fields that every result carries, and the labels its sources ask for."""
+        used = {self.scope.area.source}
+        for name in layers:
+            table = self.table(name)
+            used |= set(table.frame["source"].unique()) if table is not None else set()
+        sources = [s for s in (self.snapshot.sources.get(name) for name in used) if s]
+        labels = [name for name in ("synthetic", "schematic", "derived") if any(getattr(s, name) for s in sources)]
+        if self.clause.ours:
+            labels.append("ours")
+        if not self.binding:
+            labels.append("reference")
+        return {
+            "rule": self.clause.rule,
+            "clause": self.clause,
+            "area": self.scope.area,
+            "area_km2": self.scope.area_km2,
+            "binding": self.binding,
+            "as_of": self.snapshot.as_of,
+            "known_at": self.snapshot.known_at,
+            "snapshot": self.snapshot.id,
+            "labels": tuple(labels),
+        }
+
+
+def by_state(table: LayerTable, inside: NDArray[np.bool_]) -> dict[str, int]:
+    """Devices per lifecycle state among the chosen rows, every state named."""
+    chosen = table.frame.loc[inside]
+    sums = chosen.groupby(chosen["lifecycle"].astype(str))["n_devices"].sum()
+    return {state: int(sums.get(state, 0)) for state in LIFECYCLES}
+
+
+def is_built(table: LayerTable) -> NDArray[np.bool_]:
+    """Rows that 累计建设 / 部署 counts."""
+    return table.frame["lifecycle"].isin(BUILT).to_numpy()

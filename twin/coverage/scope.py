@@ -1,0 +1,88 @@
+"""The area that is judged, in degrees and in its own local metric frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from twin.cells import cells_over
+from twin.errors import BadParameter
+from twin.frames import MetricFrame, geodesic_area_km2
+from twin.model import Area, Cells, Geometries, LngLat
+
+
+@dataclass(frozen=True)
+class Scope:
+    """An area and what is often asked of it. ``area.geometry`` is in EPSG:4326."""
+
+    area: Area
+
+    @cached_property
+    def frame(self) -> MetricFrame:
+        return MetricFrame.around(self.area.geometry)
+
+    @cached_property
+    def shape(self) -> BaseGeometry:
+        """The area in its metric frame, prepared for many questions."""
+        shape = self.frame.project(self.area.geometry)
+        shapely.prepare(shape)
+        return shape
+
+    @cached_property
+    def area_km2(self) -> float:
+        return geodesic_area_km2(self.area.geometry)
+
+    def contains(self, lnglat: LngLat) -> NDArray[np.bool_]:
+        """Which points lie in the area; on its border is inside, NaN is outside."""
+        return points_inside(self.area.geometry, lnglat)
+
+    def cells(self, resolution: int) -> Cells:
+        """All cells that share area with the scope."""
+        return cells_over(self.area.geometry, resolution)
+
+
+def points_inside(geometry: BaseGeometry, lnglat: LngLat) -> NDArray[np.bool_]:
+    """Which of (n, 2) points lie in a polygon, its border included. NaN is outside."""
+    shapely.prepare(geometry)
+    return np.asarray(shapely.intersects_xy(geometry, lnglat[:, 0], lnglat[:, 1]))
+
+
+def assign_to_areas(areas: list[Area], lnglat: LngLat) -> NDArray[np.int64]:
+    """The index in ``areas`` of the area each point lies in; -1 where none (未落区).
+
+    ``areas`` must be sorted by code: on a shared border the lower code wins.
+    """
+    owner = np.full(len(lnglat), -1, np.int64)
+    for index, area in enumerate(areas):
+        free = np.flatnonzero(owner < 0)
+        owner[free[points_inside(area.geometry, lnglat[free])]] = index
+    return owner
+
+
+def scope_of_polygon(geometry: BaseGeometry) -> Scope:
+    """A drawn polygon as a scope.
+
+    Raises:
+        BadParameter: it is not a valid polygon with an area.
+    """
+    if geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.is_empty or not geometry.is_valid:
+        reason = shapely.is_valid_reason(geometry)
+        raise BadParameter(
+            f"需要一个有效的多边形，收到 {geometry.geom_type}（{reason}）",
+            f"a valid polygon is needed, got {geometry.geom_type} ({reason})",
+        )
+    return Scope(Area("", "自绘范围", "drawn area", "aoi", geometry))
+
+
+def clip(polygons: Geometries, shape: BaseGeometry) -> Geometries:
+    """``polygons`` cut to ``shape`` (same planar frame); those wholly inside are returned as they are."""
+    shapely.prepare(shape)
+    out = polygons.copy()
+    crossing = ~shapely.contains_properly(shape, polygons)
+    out[crossing] = shapely.intersection(polygons[crossing], shape)
+    return out

@@ -1,0 +1,30 @@
+"""Number of sensing nodes (感知节点). Cameras do not count as sensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twin.coverage.counting import Count, NoData
+from twin.coverage.result import Evaluation, Scene
+from twin.model import BUILT
+
+LAYER = "sensors"
+DOMAINS = ("building", "road", "water", "power", "gas", "environment", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class SensorCountParameters:
+    domains: tuple[str, ...] = DOMAINS
+    states: tuple[str, ...] = BUILT
+
+
+def evaluate(scene: Scene, parameters: SensorCountParameters) -> Evaluation:
+    table = scene.table(LAYER)
+    if table is None:
+        return NoData(scene, parameters, (LAYER,))
+    frame = table.frame
+    counts = (frame["domain"].isin(parameters.domains) & frame["lifecycle"].isin(parameters.states)).to_numpy(bool)
+    here = frame[counts & scene.scope.contains(table.lnglat)]
+    sums = here.groupby(here["domain"].astype(str))["n_devices"].sum()
+    facts = {"by_domain": {d: int(sums.get(d, 0)) for d in DOMAINS}}
+    return Count(scene, table, counts, parameters, facts)

@@ -1,0 +1,164 @@
+"""Use cases: look at a snapshot, judge it by rules, try changes, bring data in. Knows ports, no adapter."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from threading import RLock
+from typing import Any, TypeVar
+
+import orjson
+from shapely.geometry.base import BaseGeometry
+
+from twin.coverage import RULES
+from twin.coverage.changes import apply_changes
+from twin.coverage.result import Evaluation, Scene
+from twin.coverage.scope import Scope, scope_of_polygon
+from twin.errors import NotFound
+from twin.layers import LAYERS
+from twin.layers.tabulate import areas_of, table_of
+from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transaction
+from twin.plan import Clause, Plan
+from twin.ports import GridFile, Store, StoredState
+
+DISTRICT = "310112"
+N_CACHED = 64
+
+
+class Twin:
+    """The twin as its doors see it.
+
+    Args:
+        store: where versions are kept.
+        plan: the clauses.
+        read_grid: decodes a demand raster's bytes.
+        clock: the present moment, timezone-aware.
+    """
+
+    def __init__(
+        self, store: Store, plan: Plan, read_grid: Callable[[GridFile], DemandGrid], clock: Callable[[], datetime]
+    ) -> None:
+        self.store, self.plan, self._read_grid, self._clock = store, plan, read_grid, clock
+        self._lock = RLock()
+        self._current: tuple[int, datetime | None, Snapshot] | None = None
+        self._evaluations: OrderedDict[tuple[Any, ...], Evaluation] = OrderedDict()
+        self._scopes: OrderedDict[tuple[Any, ...], Scope] = OrderedDict()
+
+    def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
+        """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes."""
+        now = self._clock()
+        if as_of is not None or known_at is not None:
+            return self._load(as_of or now, known_at or now)[0]
+        with self._lock:
+            head = self.store.head()
+            if self._current is None or self._current[0] != head or _passed(self._current[1], now):
+                snapshot, next_change = self._load(now, now)
+                self._current = (head, next_change, snapshot)
+            return self._current[2]
+
+    def _load(self, as_of: datetime, known_at: datetime) -> tuple[Snapshot, datetime | None]:
+        state = self.store.state(as_of, known_at)
+        layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
+        grids = {grid.name: self._read_grid(grid) for grid in state.grids}
+        areas = areas_of(layers["areas"])
+        return Snapshot(content_id(state), layers, areas, grids, state.sources, as_of, known_at), state.next_change
+
+    def area(self, snapshot: Snapshot, code: str) -> Area:
+        """The area of that code.
+
+        Raises:
+            NotFound: naming what there is.
+        """
+        if code in snapshot.areas:
+            return snapshot.areas[code]
+        known = "、".join(f"{a.code} {a.name}" for a in list(snapshot.areas.values())[:30]) or "—"
+        raise NotFound(
+            f"没有代码为“{code}”的区域。已加载：{known}",
+            f"no area {code!r} is loaded; there are: {', '.join(list(snapshot.areas)[:30]) or 'none'}",
+        )
+
+    def cover(
+        self,
+        rule: str,
+        *,
+        area: str | None = None,
+        polygon: BaseGeometry | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        changes: Sequence[Change] = (),
+        snapshot: Snapshot | None = None,
+    ) -> Evaluation:
+        """Judge an area (the clause's own by default) by a rule, with other parameters or untried changes if given."""
+        clause = self.plan.clause(rule)
+        snapshot = snapshot or self.snapshot()
+        if changes:
+            snapshot = apply_changes(snapshot, changes)
+        if polygon is not None:
+            return self._evaluate(snapshot, clause, scope_of_polygon(polygon), parameters or {})
+        return self._cached(snapshot, clause, area or self.default_area(clause, snapshot), parameters or {})
+
+    def _cached(self, snapshot: Snapshot, clause: Clause, area: str, settings: Mapping[str, Any]) -> Evaluation:
+        """Evaluations are kept by everything they depend on."""
+        told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
+        key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, area, told)
+        with self._lock:
+            scope = _remember(self._scopes, key[:1] + (area,), lambda: Scope(self.area(snapshot, area)))
+            return _remember(self._evaluations, key, lambda: self._evaluate(snapshot, clause, scope, settings))
+
+    def default_area(self, clause: Clause, snapshot: Snapshot) -> str:
+        """What a rule judges unless told: the clause's scope, else the district, else the first district loaded."""
+        if clause.scope in snapshot.areas:
+            return clause.scope
+        districts = snapshot.areas_at("district")
+        return DISTRICT if DISTRICT in snapshot.areas or not districts else districts[0].code
+
+    def _evaluate(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> Evaluation:
+        rule = RULES[clause.rule]
+        scene = Scene(snapshot, scope, clause)
+        parameters = rule.read(clause.parameters, settings)
+        if rule.needs is None:
+            return rule.evaluate(scene, parameters)
+        other = self._evaluate(snapshot, self.plan.clause(rule.needs), scope, {})
+        return rule.evaluate(scene, parameters, other)
+
+    def commit(
+        self, edits: Sequence[Edit], *, author: str, reason: str, sources: Sequence[Source] = (),
+        grids: Sequence[GridFile] = (), replace_all: bool = False,
+    ) -> Transaction:  # fmt: skip
+        """Record edits in one transaction, now."""
+        return self.store.commit(
+            edits, author=author, reason=reason, at=self._clock(), sources=sources, grids=grids, replace_all=replace_all
+        )
+
+    def now(self) -> datetime:
+        return self._clock()
+
+
+T = TypeVar("T")
+
+
+def _remember(cache: OrderedDict[tuple[Any, ...], T], key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """The value kept under a key, made if absent; the least recently used ones are dropped."""
+    if key not in cache:
+        cache[key] = make()
+    cache.move_to_end(key)
+    while len(cache) > N_CACHED:
+        cache.popitem(last=False)
+    return cache[key]
+
+
+def _passed(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
+
+
+def content_id(state: StoredState) -> str:
+    """A hash of what a snapshot holds: the same content gives the same id, on any store and day."""
+    digest = hashlib.blake2b(digest_size=8)
+    for layer in sorted(state.rows):
+        digest.update(layer.encode())
+        for row in state.rows[layer]:
+            digest.update(repr(row).encode())
+    for grid in sorted(state.grids, key=lambda g: g.name):
+        digest.update(grid.name.encode() + grid.content)
+    return digest.hexdigest()

@@ -1,0 +1,20 @@
+"""Puts a twin together from settings: the store, the plan, the raster reader, the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from twin.engine import Twin
+from twin.readers.plan_file import read_plan
+from twin.readers.raster import read_grid
+from twin.settings import Settings
+from twin.store import open_store
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_twin(settings: Settings) -> Twin:
+    """The twin that the settings name. Raises what the store or the plan raise."""
+    return Twin(open_store(settings.store_url), read_plan(settings.plan), read_grid, utc_now)

@@ -1,0 +1,30 @@
+"""Settings: ``TWIN_*`` environment variables, read once at a door and passed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Every setting has a name, a default and help; ``twin settings`` prints them."""
+
+    model_config = SettingsConfigDict(env_prefix="TWIN_", extra="ignore")
+
+    data: Path = Field(Path("var"), description="folder of the store and of what is written at run time")
+    store: str = Field("", description="address of the store; default: one SQLite file in the data folder")
+    lang: Literal["zh", "en"] = Field("zh", description="language of words on the command line")
+    allow_datum_inverse: bool = Field(
+        False, description="allow GCJ-02 / BD-09 to WGS-84 on import (legally sensitive in China; every use is logged)"
+    )
+    plan: Path = Field(PROJECT / "geodata" / "plan.toml", description="the plan's clauses")
+    geodata: Path = Field(PROJECT / "geodata", description="folder of the reference geography")
+
+    @property
+    def store_url(self) -> str:
+        return self.store or f"sqlite:///{self.data / 'twin.sqlite'}"
