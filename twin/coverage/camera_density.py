@@ -15,12 +15,12 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from twin.cells import cell_centres, cell_polygons, cells_to_text, points_to_cells
+from twin.cells import cell_centres, cells_to_text, points_to_cells
 from twin.coverage.camera_count import LAYER, counted_cameras
 from twin.coverage.counting import NoData, count_in_cells, meets, scope_cells
 from twin.coverage.gaps import GAP_RESOLUTION, largest_first
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene, by_state
-from twin.coverage.scope import assign_to_areas, clip, points_inside
+from twin.coverage.scope import assign_to_areas, clip, points_inside, project_cells
 from twin.coverage.service import area_inside, discs
 from twin.frames import ecef, geodesic_area_km2
 from twin.model import BUILT, LayerTable, LngLat
@@ -168,7 +168,7 @@ class CameraDensity(Evaluation):
         windows = self.windows(WINDOW_RESOLUTION)
         failing = windows.value < self.target
         cells, values = windows.cells[failing], windows.value[failing]
-        shapes = clip(self.scope.frame.project(cell_polygons(cells)), self.scope.shape)
+        shapes = clip(project_cells(self.scope.frame, cells), self.scope.shape)
         parts = shapely.get_parts(shapely.union_all(shapes, grid_size=1e-3))
         part_index, cell_index = shapely.STRtree(shapes).query(parts, predicate="intersects")
         gaps = []

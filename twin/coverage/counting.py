@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.cells import cell_polygons, points_to_cells
+from twin.cells import points_to_cells
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene, by_state
-from twin.coverage.scope import assign_to_areas, clip
+from twin.coverage.scope import assign_to_areas, clip, project_cells
 from twin.frames import geodesic_area_km2
 from twin.model import LayerTable
 from twin.plan import Clause
@@ -88,7 +88,7 @@ class Count(Evaluation):
 def scope_cells(scope: Any, resolution: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
     """The cells of a scope and the km² of each that lie inside it."""
     cells = scope.cells(resolution)
-    area_km2 = shapely.area(clip(scope.frame.project(cell_polygons(cells)), scope.shape)) / 1e6
+    area_km2 = shapely.area(clip(project_cells(scope.frame, cells), scope.shape)) / 1e6
     return cells[area_km2 > 0], area_km2[area_km2 > 0]
 
 

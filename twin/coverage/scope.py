@@ -10,10 +10,12 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.cells import cells_over
+from twin.cells import cell_polygons, cells_over
 from twin.errors import BadParameter
 from twin.frames import MetricFrame, geodesic_area_km2
 from twin.model import Area, Cells, Geometries, LngLat
+
+WHOLE_EDGES_DEG = 360.0
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,8 @@ def clip(polygons: Geometries, shape: BaseGeometry) -> Geometries:
     crossing = ~shapely.contains_properly(shape, polygons)
     out[crossing] = shapely.intersection(polygons[crossing], shape)
     return out
+
+
+def project_cells(frame: MetricFrame, cells: Cells) -> Geometries:
+    """Outlines of cells in a metric frame. Their edges are straight in the plane: cells have no edges on a parallel."""
+    return np.asarray(frame.project(cell_polygons(cells), WHOLE_EDGES_DEG), dtype=object)

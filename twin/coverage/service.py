@@ -25,7 +25,8 @@ MAX_DEVIATION_M = 0.05
 
 def discs(xy: XY, radius_m: float) -> Geometries:
     """A polygon for each centre, of the circle's area, within 0.05 m of it."""
-    n = 8 * math.ceil(math.pi / math.sqrt(2 * 2 * MAX_DEVIATION_M / radius_m) / 8)
+    # A polygon of the circle's area stands out by radius · step² / 12 at its corners.
+    n = math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * MAX_DEVIATION_M)))
     step = 2 * math.pi / n
     angles = step * np.arange(n)
     equal_area_radius_m = radius_m * math.sqrt(step / math.sin(step))

@@ -13,10 +13,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.cells import cell_polygons
 from twin.coverage.gaps import largest_first, service_gaps
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Nearby, Scene, Status
-from twin.coverage.scope import assign_to_areas, clip, points_inside
+from twin.coverage.scope import assign_to_areas, clip, points_inside, project_cells
 from twin.coverage.service import XY, area_inside, nearest_distance_m, open_region
 from twin.errors import RuleUnready, Words
 from twin.frames import bearing_deg, geodesic_distance_m
@@ -48,6 +47,12 @@ class Servers:
     @cached_property
     def counted(self) -> LayerTable:
         return LayerTable(self.table.layer, self.table.frame[self.counts])
+
+
+def share_of(part: float, whole: float) -> float:
+    """``part / whole``, free of the last digit's noise at 0 and 1."""
+    share = part / whole
+    return float(np.round(share)) if abs(share - np.round(share)) < NEGLIGIBLE_SHARE else float(share)
 
 
 class ServiceEvaluation(Evaluation):
@@ -115,12 +120,12 @@ class ServiceEvaluation(Evaluation):
 
     @cached_property
     def area_share(self) -> float:
-        return 1.0 - self.open_km2 * 1e6 / float(self.scope.shape.area)
+        return share_of(self.scope.shape.area - self.open_km2 * 1e6, self.scope.shape.area)
 
     @cached_property
     def zone_shares(self) -> list[float | None]:
         return [
-            1.0 - float(r.area / z.shape.area) if z.shape.area > 0 else None
+            share_of(z.shape.area - r.area, z.shape.area) if z.shape.area > 0 else None
             for z, r in zip(self.zones, self.open_regions, strict=True)
         ]
 
@@ -175,7 +180,7 @@ class ServiceEvaluation(Evaluation):
             if shape.area < 1.0:
                 continue
             open_m2 = float(area_inside(shapely.get_parts(shape), self.open_parts).sum())
-            share: float | None = 1.0 - open_m2 / shape.area
+            share: float | None = share_of(shape.area - open_m2, shape.area)
             if people is not None:
                 share = people[i]
             rows.append(
@@ -211,7 +216,7 @@ class ServiceEvaluation(Evaluation):
 
     def cells(self, resolution: int) -> CellTable:
         cells = self.scope.cells(resolution)
-        polygons = clip(self.scope.frame.project(cell_polygons(cells)), self.scope.shape)
+        polygons = clip(project_cells(self.scope.frame, cells), self.scope.shape)
         area_m2 = shapely.area(polygons)
         kept = area_m2 > 0
         cells, polygons, area_m2 = cells[kept], polygons[kept], area_m2[kept]

@@ -1,0 +1,113 @@
+"""The three counts, the disc model, balance and lifecycle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+
+from tests.world import CENTRE, PLAN, area, asset, charger, district, offset, radio_site, snapshot, square, twin_with
+from twin.coverage import RULES
+from twin.coverage.charger_balance import gini
+from twin.coverage.result import Evaluation, Scene
+from twin.coverage.scope import Scope
+from twin.model import Record, Snapshot
+
+
+def evaluate(rule: str, world: Snapshot, code: str = "310112", **parameters: object) -> Evaluation:
+    clause = PLAN.clause(rule)
+    return RULES[rule].evaluate(Scene(world, Scope(world.areas[code]), clause), RULES[rule].read(clause.parameters, parameters))
+
+
+def test_stations_count_once_built_indoor_apart_masts_and_sectors_beside():
+    world = snapshot([
+        *district(),
+        radio_site("a", CENTRE, mast="m1"),
+        radio_site("b", CENTRE, mast="m1", operator="电信", lifecycle="managed"),
+        radio_site("c", CENTRE, site_kind="indoor"),
+        radio_site("d", CENTRE, lifecycle="building"),
+        radio_site("e", offset(CENTRE, 9000, 0)),
+        *(asset("radio_sectors", f"a-{i}", CENTRE, site="a") for i in range(3)),
+    ])  # fmt: skip
+    result = evaluate("radio-site-count", world).result
+    assert (result.value, result.met) == (2, False)
+    assert result.facts["n_indoor"] == 1
+    assert result.facts["n_masts"] == 2
+    assert result.facts["n_sectors"] == 3
+    assert result.by_state == {"planned": 0, "building": 1, "managed": 1, "operating": 2, "retired": 0}
+
+
+def test_a_count_is_met_exactly_at_its_number():
+    """100,000 以上 includes the number."""
+    world = snapshot([*district(), asset("sensors", "many", CENTRE, domain="road", n_devices=100_000)])
+    assert evaluate("sensor-count", world).result.met is True
+    world = snapshot([*district(), asset("sensors", "many", CENTRE, domain="road", n_devices=99_999)])
+    assert evaluate("sensor-count", world).result.met is False
+
+
+def test_a_point_on_a_shared_border_lies_in_the_area_of_the_lower_code():
+    west, south, east, north = square(1000).bounds
+    towns = [area("310112002", "town", shapely.box(west, south, CENTRE[0], north)),
+             area("310112001", "town", shapely.box(CENTRE[0], south, east, north))]  # fmt: skip
+    world = snapshot([*district(1000), *towns, asset("sensors", "s", CENTRE, domain="road")])
+    rows = {r.code: r.value for r in evaluate("sensor-count", world).area_rows("town")}
+    assert rows == {"310112001": 1, "310112002": 0}
+
+
+def test_cells_of_a_count_add_up():
+    rng = np.random.default_rng(1)
+    sensors = [asset("sensors", f"s{i}", offset(CENTRE, *rng.uniform(-5500, 5500, 2)), domain="road") for i in range(500)]
+    evaluation = evaluate("sensor-count", snapshot([*district(), *sensors]))
+    assert evaluation.cells(8).n.sum() == evaluation.result.value
+
+
+def test_outdoor_stations_cover_their_disc_for_any_operator_and_the_worst_is_named():
+    world = snapshot([*district(2000), radio_site("a", CENTRE), radio_site("b", offset(CENTRE, 1000, 0), operator="电信"),
+                      radio_site("c", offset(CENTRE, 1300, 0), operator="电信"), radio_site("d", CENTRE, site_kind="indoor")])  # fmt: skip
+    result = evaluate("radio-coverage", world).result
+    disc = np.pi * 0.3**2 / 16
+    assert result.facts["share_by_operator"]["移动"] == pytest.approx(disc, rel=1e-4)
+    assert result.facts["worst_operator"] == "移动"
+    assert disc < result.share < 3 * disc
+    assert result.facts["share_by_radius"]["375.0"] > result.share > result.facts["share_by_radius"]["225.0"]
+    assert "model" in result.labels
+
+
+@pytest.mark.parametrize(
+    ("amount", "people", "expected"),
+    [((1, 1), (1, 1), 0.0), ((0, 1), (1, 1), 0.5), ((0, 0, 0, 1), (1, 1, 1, 1), 0.75), ((1, 2), (1, 2), 0.0)],
+)
+def test_gini_of_known_distributions(amount, people, expected):
+    assert gini(np.array(amount, float), np.array(people, float)) == pytest.approx(expected)
+
+
+def test_balance_names_the_worst_town_and_gives_no_verdict():
+    west, south, east, north = square(3000).bounds
+    towns = [area("310112001", "town", shapely.box(west, south, CENTRE[0], north), "西镇"),
+             area("310112002", "town", shapely.box(CENTRE[0], south, east, north), "东镇")]  # fmt: skip
+    twin = twin_with([*district(3000), *towns, charger("a", offset(CENTRE, -1500, 0), n_connectors=20)])
+    result = twin.cover("charger-balance").result
+    assert (result.facts["worst_name"], result.met) == ("东镇", None)
+    assert result.facts["concentration"] == 1.0
+
+
+def test_a_state_that_an_import_assumed_is_not_a_recorded_one():
+    records: list[Record] = [area("hongqiao-cbd", "aoi", square(1000)), asset("sensors", "a", CENTRE, domain="road"),
+                             asset("sensors", "b", CENTRE, domain="road", lifecycle_assumed=True)]  # fmt: skip
+    result = evaluate("lifecycle", snapshot([*district(), *records]), "hongqiao-cbd").result
+    assert (result.value, result.met) == (0.5, False)
+
+
+def test_outside_the_clauses_scope_a_result_is_only_a_reference():
+    far = area("elsewhere", "aoi", square(1000, offset(CENTRE, 20_000, 0)))
+    world = snapshot([*district(), far, asset("sensors", "a", CENTRE, domain="road")])
+    result = evaluate("sensor-count", world, "elsewhere").result
+    assert result.binding is False
+    assert "reference" in result.labels
+
+
+def test_every_clause_has_an_answer_and_none_is_left_out():
+    twin = twin_with(district())
+    results = {c.id: twin.cover(c.id).result for c in PLAN.clauses}
+    assert {r.status for r in results.values()} == {"no-data"}
+    assert all(r.value is None and r.met is None for r in results.values())

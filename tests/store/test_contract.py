@@ -1,0 +1,210 @@
+"""One suite for every store: what is recorded, when it holds, and who wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import shapely
+
+from tests.world import CENTRE, HAND, area, charger, square
+from twin.engine import content_id
+from twin.errors import Conflict, InvalidInput, Unavailable
+from twin.model import Edit, Record
+from twin.ports import GridFile, Store
+from twin.store import MemoryStore, SqlStore, open_store
+
+T1, T2, T3 = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    opened = SqlStore(tmp_path / "folder with spaces" / "twin.sqlite")
+    yield opened
+    opened.close()
+
+
+def commit(store: Store, *edits: Edit, at: datetime = T1, **more: object) -> int:
+    return store.commit(edits, author="planner", reason="test", at=at, **more).tx  # type: ignore[arg-type]
+
+
+def keys(store: Store, as_of: datetime = LATER, known_at: datetime = LATER) -> list[str]:
+    return [row[0] for row in store.state(as_of, known_at).rows.get("chargers", [])]
+
+
+def names(store: Store, as_of: datetime = LATER, known_at: datetime = LATER) -> list[str]:
+    return [row[1] for row in store.state(as_of, known_at).rows.get("chargers", [])]
+
+
+A: Record = replace(charger("a", CENTRE), valid_from=T1)
+
+
+def test_an_empty_store_is_at_transaction_zero_and_holds_nothing(store):
+    assert store.head() == 0
+    assert store.state(LATER, LATER).rows == {}
+    assert store.transactions() == []
+
+
+def test_a_commit_is_told_by_who_when_and_why(store):
+    assert commit(store, Edit("add", A), sources=[HAND]) == 1
+    (transaction,) = store.transactions()
+    assert (transaction.author, transaction.reason, transaction.at, transaction.n_edits) == ("planner", "test", T1, 1)
+    assert store.state(LATER, LATER).sources == {HAND.id: HAND}
+
+
+def test_what_goes_in_comes_out(store):
+    full = replace(A, online=None, n_devices=3, owner="电力公司", attributes={"n_connectors": 4, "extra": {"备注": "x"}},
+                   original={"frame": "gcj02", "x": 121.4, "y": 31.1})  # fmt: skip
+    town = area("310112", "district", square(1000))
+    commit(store, Edit("add", full), Edit("add", town))
+    ((_, _, _, stored),) = store.versions("chargers", "a")
+    assert stored == full
+    ((_, _, _, stored_town),) = store.versions("areas", "310112")
+    assert shapely.equals_exact(shapely.from_wkb(stored_town.geometry), square(1000))
+
+
+def test_rows_are_sorted_by_key(store):
+    commit(store, *(Edit("add", replace(A, key=k)) for k in ("b", "a", "c")))
+    assert keys(store) == ["a", "b", "c"]
+
+
+def test_a_correction_recorded_later_does_not_change_what_was_known(store):
+    commit(store, Edit("add", A), at=T1)
+    commit(store, Edit("change", replace(A, name="corrected"), expected_version=1), at=T2)
+    assert names(store, known_at=T1) == ["a"]
+    assert names(store) == ["corrected"]
+    assert names(store, as_of=T1) == ["corrected"]
+
+
+def test_a_change_from_a_later_day_leaves_what_was_true_before(store):
+    commit(store, Edit("add", A), at=T1)
+    commit(store, Edit("change", replace(A, name="renamed", valid_from=T3), expected_version=1), at=T2)
+    assert names(store, as_of=T2) == ["a"]
+    assert names(store, as_of=T3) == ["renamed"]
+    assert names(store, as_of=T3, known_at=T1) == ["a"]
+
+
+def test_removing_ends_the_validity_and_keeps_the_past(store):
+    commit(store, Edit("add", A), at=T1)
+    commit(store, Edit("remove", replace(A, valid_to=T2), expected_version=1), at=T2)
+    assert keys(store) == []
+    assert keys(store, as_of=T2 - timedelta(microseconds=1)) == ["a"]
+    assert [(v, tx, to) for v, tx, to, _ in store.versions("chargers", "a")] == [(1, 1, 2), (2, 2, None)]
+
+
+def test_a_removed_key_may_come_back(store):
+    commit(store, Edit("add", A), at=T1)
+    commit(store, Edit("remove", replace(A, valid_to=T2), expected_version=1), at=T2)
+    commit(store, Edit("add", replace(A, valid_from=T3)), at=T3)
+    assert keys(store) == ["a"]
+    assert keys(store, as_of=T2) == []
+    assert keys(store, as_of=T1) == ["a"]
+
+
+def test_intervals_are_half_open(store):
+    commit(store, Edit("add", replace(A, valid_to=T2)), at=T1)
+    assert keys(store, as_of=T1) == ["a"]
+    assert keys(store, as_of=T2) == []
+
+
+def test_the_next_change_is_the_first_recorded_moment_after(store):
+    commit(store, Edit("add", replace(A, valid_from=T2, valid_to=T3)), at=T1)
+    assert store.state(T1, LATER).next_change == T2
+    assert store.state(T2, LATER).next_change == T3
+    assert store.state(T3, LATER).next_change is None
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [Edit("add", A), Edit("change", A, expected_version=7), Edit("change", replace(A, key="ghost"), expected_version=1),
+     Edit("remove", replace(A, valid_to=T3), expected_version=None)],
+    ids=["exists", "stale version", "no such key", "no version named"],
+)  # fmt: skip
+def test_a_conflict_records_nothing_at_all(store, edit):
+    commit(store, Edit("add", A), at=T1)
+    before = content_id(store.state(LATER, LATER))
+    with pytest.raises(Conflict):
+        commit(store, Edit("add", replace(A, key="innocent")), edit, at=T2)
+    assert store.head() == 1
+    assert content_id(store.state(LATER, LATER)) == before
+
+
+def test_one_transaction_changes_a_key_once(store):
+    with pytest.raises(Conflict, match="chargers a"):
+        commit(store, Edit("add", A), Edit("add", A))
+
+
+def test_of_two_who_start_from_the_same_version_one_wins(store):
+    commit(store, Edit("add", A), at=T1)
+    commit(store, Edit("change", replace(A, name="first"), expected_version=1), at=T2)
+    with pytest.raises(Conflict, match="version 2 now"):
+        commit(store, Edit("change", replace(A, name="second"), expected_version=1), at=T3)
+    assert names(store) == ["first"]
+
+
+def test_replacing_all_empties_the_present_and_keeps_what_was_known(store):
+    commit(store, Edit("add", A), at=T1, grids=[GridFile("population", "people", "hand", b"old")])
+    commit(store, Edit("add", replace(A, key="b")), at=T2, replace_all=True)
+    assert keys(store) == ["b"]
+    assert keys(store, known_at=T1) == ["a"]
+    assert store.state(LATER, LATER).grids == []
+    assert [g.content for g in store.state(LATER, T1).grids] == [b"old"]
+
+
+def test_a_grid_is_replaced_by_its_name(store):
+    commit(store, at=T1, grids=[GridFile("population", "people", "hand", b"old")])
+    commit(store, at=T2, grids=[GridFile("population", "people", "hand", b"new")])
+    assert [g.content for g in store.state(LATER, LATER).grids] == [b"new"]
+    assert [g.content for g in store.state(LATER, T1).grids] == [b"old"]
+
+
+def test_both_stores_hold_the_same_content(tmp_path):
+    stores = [MemoryStore(), SqlStore(tmp_path / "twin.sqlite")]
+    for one in stores:
+        commit(one, Edit("add", A), Edit("add", area("310112", "district", square(1000))), at=T1)
+        commit(one, Edit("change", replace(A, name="renamed", valid_from=T3), expected_version=1), at=T2)
+    for as_of, known_at in ((T1, T1), (T2, T2), (LATER, T1), (LATER, LATER)):
+        assert len({content_id(one.state(as_of, known_at)) for one in stores}) == 1
+
+
+def test_a_file_reopened_holds_what_was_committed(tmp_path):
+    first = SqlStore(tmp_path / "twin.sqlite")
+    commit(first, Edit("add", A))
+    first.close()
+    assert keys(SqlStore(tmp_path / "twin.sqlite")) == ["a"]
+
+
+def test_a_second_writer_sees_the_first_ones_commit_and_conflicts(tmp_path):
+    one, two = SqlStore(tmp_path / "twin.sqlite"), SqlStore(tmp_path / "twin.sqlite")
+    commit(one, Edit("add", A))
+    with pytest.raises(Conflict):
+        commit(two, Edit("add", A))
+    assert two.head() == 1
+
+
+def test_a_file_that_is_no_store_is_refused_with_words(tmp_path):
+    (tmp_path / "notes.txt").write_text("this is no database, but it is long enough to look at " * 20)
+    with pytest.raises(Unavailable, match=r"notes\.txt"):
+        SqlStore(tmp_path / "notes.txt")
+
+
+def test_a_newer_schema_is_refused_with_words(tmp_path):
+    import sqlite3
+
+    SqlStore(tmp_path / "twin.sqlite").close()
+    with sqlite3.connect(tmp_path / "twin.sqlite") as c:
+        c.execute("update meta set value = '99' where name = 'schema'")
+    with pytest.raises(InvalidInput, match="99"):
+        SqlStore(tmp_path / "twin.sqlite")
+
+
+def test_an_unknown_address_is_refused_with_the_known_ones():
+    with pytest.raises(InvalidInput, match="sqlite:///FILE"):
+        open_store("mysql://somewhere")

@@ -1,0 +1,81 @@
+"""What every command needs: the settings, the twin, printing in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import click
+import orjson
+
+from twin.engine import Twin
+from twin.errors import BadParameter, Conflict, InvalidInput, NotFound, RuleUnready, TwinError, Unavailable, Words
+from twin.settings import Settings
+from twin.times import parse_moment
+
+EXIT_CODES: tuple[tuple[type[TwinError], int], ...] = (
+    (InvalidInput, 2), (RuleUnready, 2), (NotFound, 3), (Conflict, 4), (Unavailable, 5), (TwinError, 1),
+)  # fmt: skip
+
+
+class Door:
+    """Settings and the twin they name, opened when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.lang = settings, settings.lang
+
+    @cached_property
+    def twin(self) -> Twin:
+        from twin.opening import open_twin
+
+        return open_twin(self.settings)
+
+    def say(self, zh: str, en: str) -> None:
+        """Words, to stderr."""
+        click.echo(zh if self.lang == "zh" else en, err=True)
+
+    def words(self, words: Words) -> str:
+        return words.in_language(self.lang)
+
+
+pass_door = click.make_pass_decorator(Door)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines, to stdout.")
+
+
+class Moment(click.ParamType[Any]):
+    """A date (the end of that day in Shanghai) or a date-time."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return parse_moment(value) if isinstance(value, str) else value
+
+
+def print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode())
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A plain table; Chinese characters take two columns."""
+    text = [[("—" if v is None else str(v)) for v in row] for row in [header, *rows]]
+    widths = [max(_width(row[i]) for row in text) for i in range(len(header))]
+    for row in text:
+        click.echo("  ".join(v + " " * (w - _width(v)) for v, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _width(text: str) -> int:
+    return sum(2 if ord(c) > 0x2E7F else 1 for c in text)
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """``name=value`` texts as a dictionary.
+
+    Raises:
+        BadParameter: a text without ``=``.
+    """
+    wrong = [t for t in texts if "=" not in t]
+    if wrong:
+        said = ", ".join(wrong)
+        raise BadParameter(f"{option} 应写作 名称=值，收到：{said}", f"{option} takes name=value, got: {said}")
+    return dict(t.split("=", 1) for t in texts)

@@ -1,0 +1,111 @@
+"""``twin rules`` and ``twin cover``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from twin.api.wire import area_row_to_json, cells_to_json, gap_to_feature, result_to_json
+from twin.cli.common import Door, Moment, json_option, pairs, pass_door, print_json, print_table
+from twin.coverage import RULES
+from twin.coverage.result import Evaluation
+from twin.errors import BadParameter
+from twin.plan import STRENGTH_WORDS
+
+
+@click.command()
+@json_option
+@pass_door
+def rules(door: Door, as_json: bool) -> None:
+    """The clauses of the plan and the rules that judge them."""
+    clauses = door.twin.plan.clauses
+    if as_json:
+        print_json([{"id": c.id, "title": c.title, "title_en": c.title_en, "rule": c.rule, "kind": RULES[c.rule].kind,
+                     "operator": c.operator, "value": c.value, "unit": c.unit, "strength": c.strength, "quote": c.quote,
+                     "quote_en": c.quote_en, "scope": c.scope, "parameters": dict(c.parameters)} for c in clauses])  # fmt: skip
+        return
+    zh = door.lang == "zh"
+    print_table(
+        ("id", "条款" if zh else "clause", "目标" if zh else "target", "单位" if zh else "unit", "强度" if zh else "strength"),
+        [(c.id, c.title if zh else c.title_en, c.value, c.unit, door.words(STRENGTH_WORDS[c.strength])) for c in clauses],
+    )
+
+
+@click.command()
+@click.argument("rule")
+@click.option("--area", default=None, help="Code of the area; default: the clause's own.")
+@click.option("--as-of", type=Moment(), default=None, help="When it is true in the world.")
+@click.option("--known-at", type=Moment(), default=None, help="When it had been recorded.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the rule.")
+@click.option("--level", default="town", show_default=True, help="Level of the rows by area.")
+@click.option("--cells", "resolution", type=int, default=None, help="Hexes of this H3 resolution (with -o or --json).")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=None,
+              help="FILE.json (everything) or FILE.geojson (gaps).")
+@json_option
+@pass_door
+def cover(
+    door: Door, rule: str, area: str | None, as_of: datetime | None, known_at: datetime | None, settings: tuple[str, ...],
+    level: str, resolution: int | None, output: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Judge an area by RULE: the result, the rows by area, the gaps."""
+    snapshot = door.twin.snapshot(as_of, known_at)
+    evaluation = door.twin.cover(rule, area=area, parameters=pairs(settings, "--set"), snapshot=snapshot)
+    everything = {
+        "result": result_to_json(evaluation.result),
+        "areas": [area_row_to_json(row) for row in evaluation.area_rows(level)],
+        "gaps": {"type": "FeatureCollection", "features": [gap_to_feature(g, i + 1) for i, g in enumerate(evaluation.gaps())]},
+    }
+    if resolution is not None:
+        everything["cells"] = cells_to_json(evaluation.cells(resolution))
+    if output is not None:
+        _write(output, everything)
+        door.say(f"已写入 {output}", f"wrote {output}")
+    if as_json:
+        print_json(everything)
+    elif output is None:
+        _print(door, evaluation, level)
+
+
+def _write(output: Path, everything: dict[str, Any]) -> None:
+    endings = {".json": everything, ".geojson": everything["gaps"]}
+    if output.suffix not in endings:
+        known = ", ".join(endings)
+        raise BadParameter(f"输出文件应以 {known} 结尾：{output}", f"the output must end in {known}: {output}")
+    output.write_bytes(orjson.dumps(endings[output.suffix], option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _print(door: Door, evaluation: Evaluation, level: str) -> None:
+    zh, result = door.lang == "zh", evaluation.result
+    clause = result.clause
+    verdict = {True: ("达标", "met"), False: ("未达标", "not met"), None: ("不判定", "no verdict")}[result.met]
+    print_table(("", ""), [
+        (clause.id, clause.title if zh else clause.title_en),
+        ("原文" if zh else "quote", clause.quote if zh else clause.quote_en),
+        ("区域" if zh else "area", f"{result.area.code} {result.area.name}  {result.area_km2:.2f} km²"),
+        ("值" if zh else "value", f"{_number(result.value)} {clause.unit}  ({'目标' if zh else 'target'} {_number(clause.value)})"),
+        ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else result.status),
+        ("数据版本" if zh else "snapshot", f"{result.snapshot}  as_of {result.as_of.isoformat(timespec='seconds')}"),
+        ("标注" if zh else "labels", ", ".join(result.labels)),
+    ])  # fmt: skip
+    rows = evaluation.area_rows(level)
+    if rows:
+        click.echo()
+        header = ("代码", "名称", "值", "达标", "缺口", "km²") if zh else ("code", "name", "value", "met", "shortfall", "km²")
+        body = [(r.code, r.name if zh else r.name_en, _number(r.value), {True: "●", False: "▲", None: "–"}[r.met],
+                 _number(r.shortfall), f"{r.area_km2:.2f}") for r in rows]  # fmt: skip
+        print_table(header, body)
+    gaps = evaluation.gaps()
+    if gaps:
+        total = sum(g.area_km2 for g in gaps)
+        click.echo(f"\n{'盲区' if zh else 'gaps'}: {len(gaps)}, {total:.3f} km²; " + ", ".join(f"{g.id} {g.area_km2:.3f} km²" for g in gaps[:3]))
+
+
+def _number(value: float | None) -> str:
+    return "—" if value is None else f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
+
+
+COMMANDS = (rules, cover)
