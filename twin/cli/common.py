@@ -10,7 +10,7 @@ import click
 import orjson
 
 from twin.engine import Twin
-from twin.errors import BadParameter, Conflict, InvalidInput, NotFound, RuleUnready, TwinError, Unavailable, Words
+from twin.errors import Conflict, InvalidInput, NotFound, RuleUnready, TwinError, Unavailable, Words
 from twin.settings import Settings
 from twin.times import parse_moment
 
@@ -66,16 +66,3 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def _width(text: str) -> int:
     return sum(2 if ord(c) > 0x2E7F else 1 for c in text)
-
-
-def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """``name=value`` texts as a dictionary.
-
-    Raises:
-        BadParameter: a text without ``=``.
-    """
-    wrong = [t for t in texts if "=" not in t]
-    if wrong:
-        said = ", ".join(wrong)
-        raise BadParameter(f"{option} 应写作 名称=值，收到：{said}", f"{option} takes name=value, got: {said}")
-    return dict(t.split("=", 1) for t in texts)

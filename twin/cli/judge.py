@@ -10,10 +10,11 @@ import click
 import orjson
 
 from twin.api.wire import area_row_to_json, cells_to_json, gap_to_feature, result_to_json
-from twin.cli.common import Door, Moment, json_option, pairs, pass_door, print_json, print_table
+from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
 from twin.coverage import RULES
 from twin.coverage.result import Evaluation
 from twin.errors import BadParameter
+from twin.layers.mapping import parse_pairs
 from twin.plan import STRENGTH_WORDS
 
 
@@ -53,7 +54,7 @@ def cover(
 ) -> None:  # fmt: skip
     """Judge an area by RULE: the result, the rows by area, the gaps."""
     snapshot = door.twin.snapshot(as_of, known_at)
-    evaluation = door.twin.cover(rule, area=area, parameters=pairs(settings, "--set"), snapshot=snapshot)
+    evaluation = door.twin.cover(rule, area=area, parameters=parse_pairs("--set", settings), snapshot=snapshot)
     everything = {
         "result": result_to_json(evaluation.result),
         "areas": [area_row_to_json(row) for row in evaluation.area_rows(level)],

@@ -1,0 +1,119 @@
+"""Use cases of the engine over a memory store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.world import CENTRE, HAND, LONG_AGO, NOW, PLAN, charger, district, offset, twin_with
+from twin.engine import Twin
+from twin.errors import BadParameter, NotFound
+from twin.model import Change, Edit, Source
+from twin.readers.raster import read_grid
+from twin.store import MemoryStore
+from twin.times import parse_moment
+
+
+def test_the_present_snapshot_is_kept_until_something_changes():
+    twin = twin_with([*district(), charger("a", CENTRE)])
+    first = twin.snapshot()
+    assert twin.snapshot() is first
+    twin.commit([Edit("add", charger("b", offset(CENTRE, 2000, 0)))], author="x", reason="y")
+    assert twin.snapshot().id != first.id
+    assert len(twin.snapshot().layers["chargers"]) == 2
+
+
+def test_the_present_snapshot_is_read_again_when_a_recorded_validity_begins():
+    now = [NOW]
+    twin = Twin(MemoryStore(), PLAN, read_grid, lambda: now[0])
+    future = replace(charger("a", CENTRE), valid_from=NOW + timedelta(days=1))
+    twin.commit([Edit("add", future)], author="x", reason="y")
+    assert len(twin.snapshot().layers["chargers"]) == 0
+    now[0] = NOW + timedelta(days=2)
+    assert len(twin.snapshot().layers["chargers"]) == 1
+
+
+def test_the_same_content_has_the_same_id_whatever_the_store_did_before():
+    records = [*district(), charger("a", CENTRE)]
+    one, two = twin_with(records), twin_with(records)
+    two.commit([Edit("add", charger("b", CENTRE))], author="x", reason="y")
+    two.commit([Edit("remove", replace(charger("b", CENTRE), valid_to=LONG_AGO), expected_version=1)], author="x", reason="y")
+    assert one.snapshot().id == two.snapshot().id
+
+
+def test_as_of_reaches_results():
+    old = replace(charger("a", CENTRE), valid_to=datetime(2025, 1, 1, tzinfo=UTC))
+    twin = twin_with([*district(), old, charger("b", offset(CENTRE, 3500, 0))])
+    then = twin.cover("charger-service", snapshot=twin.snapshot(as_of=datetime(2024, 1, 1, tzinfo=UTC))).result
+    assert then.share == pytest.approx(2 * twin.cover("charger-service").result.share, rel=1e-6)
+    assert then.as_of.year == 2024
+
+
+def test_an_evaluation_is_kept_and_parameters_make_another():
+    twin = twin_with([*district(), charger("a", CENTRE, station_type="taxi")])
+    assert twin.cover("charger-service") is twin.cover("charger-service")
+    assert twin.cover("charger-service", parameters={"public_only": "false"}).result.share > 0
+    assert twin.cover("charger-service").result.share == 0
+
+
+def test_labels_come_from_the_sources_that_were_used():
+    made_up = Source(HAND.id, "made up", "wgs84", synthetic=True, schematic=True)
+    twin = twin_with([*district(), charger("a", CENTRE)], [made_up])
+    assert {"synthetic", "schematic"} <= set(twin.cover("charger-service").result.labels)
+
+
+def test_an_unknown_area_names_the_known_ones():
+    with pytest.raises(NotFound, match="310112"):
+        twin_with(district()).cover("camera-count", area="999")
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        (Change("add", "chargers", "a", {"lng": 121.4, "lat": 31.1}), "key"),
+        (Change("remove", "chargers", "ghost"), "key"),
+        (Change("add", "trams", "n", {"lng": 121.4, "lat": 31.1}), "layer"),
+        (Change("add", "chargers", "n", {"lat": 31.1}), "lng"),
+        (Change("add", "chargers", "n", {"lng": float("nan"), "lat": 31.1}), "lng"),
+        (Change("add", "chargers", "n", {"lng": 121.4, "lat": 131.1}), "lat"),
+        (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "colour": "red"}), "colour"),
+        (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "station_type": "secret"}), "station_type"),
+    ],
+    ids=["exists", "no such key", "no such layer", "no longitude", "NaN", "latitude 131", "unknown field", "unknown type"],
+)
+def test_a_change_that_cannot_be_tried_says_what_is_wrong(change, column):
+    twin = twin_with([*district(), charger("a", CENTRE)])
+    with pytest.raises(BadParameter) as error:
+        twin.cover("charger-service", changes=[change])
+    assert column in {f.column for f in error.value.faults}
+
+
+def test_changes_add_change_and_remove():
+    twin = twin_with([*district(), charger("a", CENTRE), charger("b", offset(CENTRE, 3500, 0), lifecycle="planned")])
+    one_disc = twin.cover("charger-service").result.share
+
+    def share(*changes: Change) -> float:
+        return twin.cover("charger-service", changes=changes).result.share
+
+    lng, lat = offset(CENTRE, -3500, 0)
+    assert share(Change("add", "chargers", "c", {"lng": lng, "lat": lat})) == pytest.approx(2 * one_disc, rel=1e-5)
+    assert share(Change("change", "chargers", "b", {"lifecycle": "operating"})) == pytest.approx(2 * one_disc, rel=1e-5)
+    assert share(Change("remove", "chargers", "a")) == 0
+    assert share(Change("change", "chargers", "a", {"lng": lng, "lat": lat})) == pytest.approx(one_disc, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [("2025-12-31", "2025-12-31T16:00:00+00:00"), ("2025-12-31T08:00:00+08:00", "2025-12-31T00:00:00+00:00"),
+     ("2025-12-31T08:00:00", "2025-12-31T00:00:00+00:00"), ("2025-12-31T00:00:00Z", "2025-12-31T00:00:00+00:00")],
+)  # fmt: skip
+def test_a_date_is_the_end_of_that_day_in_shanghai(text, utc):
+    assert parse_moment(text).isoformat() == utc
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "9999-12-31", "2025-1-1x"])
+def test_what_is_no_time_says_how_to_write_one(text):
+    with pytest.raises(BadParameter, match="2025-12-31"):
+        parse_moment(text)
