@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import marshal
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -25,6 +26,8 @@ from twin.ports import GridFile, Store, StoredState
 
 DISTRICT = "310112"
 N_CACHED = 64
+PLAIN_MARSHAL = 2
+"""The last format that writes equal values as equal bytes (no references, no interning)."""
 
 
 class Twin:
@@ -157,8 +160,7 @@ def content_id(state: StoredState) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for layer in sorted(state.rows):
         digest.update(layer.encode())
-        for row in state.rows[layer]:
-            digest.update(repr(row).encode())
+        digest.update(marshal.dumps(state.rows[layer], PLAIN_MARSHAL))
     for grid in sorted(state.grids, key=lambda g: g.name):
         digest.update(grid.name.encode() + grid.content)
     return digest.hexdigest()

@@ -44,8 +44,9 @@ def open_region(region: BaseGeometry, xy: XY, radius_m: float) -> BaseGeometry:
     """
     if region.is_empty or len(xy) == 0:
         return region
-    near = shapely.dwithin(region, shapely.points(xy), radius_m)
-    return polygonal(region.difference(shapely.union_all(discs(xy[near], radius_m))))
+    places = np.unique(xy, axis=0)
+    near = shapely.dwithin(region, shapely.points(places), radius_m)
+    return polygonal(region.difference(shapely.union_all(discs(places[near], radius_m))))
 
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:

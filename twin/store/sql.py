@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from twin.store.versions import Current, Step, refuse_twice, step
 
 BUSY_TIMEOUT_S = 10
 ROW_COLUMNS = (
-    "layer", "key", "name", "lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner", "source", "version",
-    "lng", "lat", "geometry", "attributes",
+    "key", "name", "lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner", "source", "version",
+    "lng", "lat", "geometry", "attributes", "layer",
 )  # fmt: skip
 TABLES = (t.asset, t.area)
 COLUMNS = [c.name for c in t.asset.columns]
@@ -85,8 +87,8 @@ class SqlStore:
             rows: dict[str, list[tuple[Any, ...]]] = {}
             times: list[str] = []
             for table in TABLES:
-                for row in c.execute(_holding(table, tx, moment)):
-                    rows.setdefault(row[0], []).append(tuple(row[1:]))
+                for layer, held in groupby(c.execute(_holding(table, tx, moment)).all(), itemgetter(-1)):
+                    rows[layer] = [row[:-1] for row in held]
                 times += [v for v in c.execute(_later(table, tx, moment)).one() if v is not None]
             sources = {
                 r.id: Source(r.id, r.title, r.frame, r.synthetic, r.schematic, r.derived, r.licence, r.sha256)
