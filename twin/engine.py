@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import marshal
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from threading import RLock
 from typing import Any, TypeVar
@@ -62,8 +64,9 @@ class Twin:
             return self._current[2]
 
     def _load(self, as_of: datetime, known_at: datetime) -> tuple[Snapshot, datetime | None]:
-        state = self.store.state(as_of, known_at)
-        layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
+        with collector_paused():
+            state = self.store.state(as_of, known_at)
+            layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
         grids = {grid.name: self._read_grid(grid) for grid in state.grids}
         areas = areas_of(layers["areas"])
         return Snapshot(content_id(state), layers, areas, grids, state.sources, as_of, known_at), state.next_change
@@ -136,6 +139,18 @@ class Twin:
 
     def now(self) -> datetime:
         return self._clock()
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection meanwhile: hundreds of thousands of new rows would set it off again and again, for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 T = TypeVar("T")

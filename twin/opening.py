@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from twin.demo.build import build_reference_twin
 from twin.engine import Twin
+from twin.model import Edit
 from twin.readers.plan_file import read_plan
 from twin.readers.raster import read_grid
 from twin.settings import Settings
-from twin.store import open_store
+from twin.store import MemoryStore, open_store
 
 
 def utc_now() -> datetime:
@@ -18,3 +20,13 @@ def utc_now() -> datetime:
 def open_twin(settings: Settings) -> Twin:
     """The twin that the settings name. Raises what the store or the plan raise."""
     return Twin(open_store(settings.store_url), read_plan(settings.plan), read_grid, utc_now)
+
+
+def open_reference_twin(seed: int = 1) -> Twin:
+    """The reference twin in memory: schematic geography, synthetic assets. For notebooks and trying things."""
+    settings = Settings()
+    twin = Twin(MemoryStore(), read_plan(settings.plan), read_grid, utc_now)
+    made = build_reference_twin(seed, twin.now(), settings.geodata)
+    edits = [Edit("add", record) for record in made.records]
+    twin.commit(edits, author="twin", reason=f"reference twin, seed {seed}", sources=made.sources, grids=made.grids)
+    return twin

@@ -23,11 +23,14 @@ def read_grid(grid: GridFile) -> DemandGrid:
             band = raster.read(1, masked=True).astype(np.float64)
             transform, crs = raster.transform, raster.crs
     except rasterio.errors.RasterioError as reason:
-        raise InvalidInput(f"无法读取栅格 {grid.name}：{reason}", f"cannot read the raster {grid.name}: {reason}") from None
+        raise InvalidInput(
+            f"无法读取栅格 {grid.name}：{reason}", f"cannot read the raster {grid.name}: {reason}"
+        ) from None
     if crs is None:
         raise InvalidInput(f"栅格 {grid.name} 没有坐标系", f"the raster {grid.name} says no coordinate system")
     values = band.filled(0.0)
     rows, columns = np.nonzero(np.isfinite(values) & (values != 0))
-    x, y = rasterio.transform.xy(transform, rows, columns)
-    lng, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(np.asarray(x), np.asarray(y))
+    a, b, c, d, e, f = tuple(transform)[:6]
+    x, y = a * (columns + 0.5) + b * (rows + 0.5) + c, d * (columns + 0.5) + e * (rows + 0.5) + f
+    lng, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
     return DemandGrid(grid.name, grid.unit, np.column_stack([lng, lat]), values[rows, columns], grid.source)
