@@ -6,6 +6,7 @@ A point belongs, at each resolution, to the cell that contains it (direct index,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isnan
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -45,7 +46,7 @@ def points_to_cells(lnglat: LngLat, resolution: int) -> Cells:
     """
     index = h3.latlng_to_cell
     return np.fromiter(
-        (index(lat, lng, resolution) if lat == lat and lng == lng else 0 for lng, lat in lnglat.tolist()),
+        (0 if isnan(lat + lng) else index(lat, lng, resolution) for lng, lat in lnglat.tolist()),
         np.uint64,
         len(lnglat),
     )

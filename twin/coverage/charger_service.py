@@ -60,8 +60,7 @@ def why_not(row: Mapping[str, Any], parameters: ChargerServiceParameters) -> Wor
         return STATE_REASONS.get(str(row["lifecycle"]), Words("该状态不计入", "its state does not count"))
     if parameters.public_only and row["station_type"] != "public":
         return Words("非公共站，不计入", f"not a public station ({row['station_type']})")
-    connectors = row["n_connectors"]
-    if connectors == connectors and connectors is not None and connectors < parameters.min_connectors:
+    if row["n_connectors"] < parameters.min_connectors:  # never true of NaN: unknown is taken to be enough
         return Words("充电接口不足", "too few connectors")
     return COUNTS
 

@@ -53,9 +53,9 @@ LIFECYCLE_CODES = {
 
 COMMON: tuple[Field, ...] = (
     Field("key", "text", Words("编号", "Key"),
-          synonyms=("key", "id", "site_id", "station_id", "stationid", "设备编码", "设备编号", "编号", "站点号", "deviceid")),
+          synonyms=("key", "id", "site_id", "station_id", "stationid", "设备编码", "设备编号", "编号", "站点号", "cgi", "deviceid")),
     Field("name", "text", Words("名称", "Name"), default="",
-          synonyms=("name", "title", "设备名称", "站点名称", "名称", "基站中文名", "stationname", "点位俗称")),
+          synonyms=("name", "title", "设备名称", "站点名称", "名称", "基站中文名", "stationname", "点位俗称", "安装地址", "地址", "address", "lot_address", "road_address")),
     Field("lifecycle", "enum", Words("生命周期", "Lifecycle"), domain=("planned", "building", "managed", "operating", "retired"),
           codes=LIFECYCLE_CODES, default="operating", synonyms=("lifecycle", "生命周期", "状态")),
     Field("valid_from", "time", Words("生效时间", "Valid from"), synonyms=("valid_from", "生效时间", "安装时间", "投运时间")),

@@ -8,7 +8,7 @@ RADIO_SECTORS = LayerType(
     Words("5G 扇区", "5G sectors"),
     "point",
     (
-        Field("site", "text", Words("所属基站", "Station"), default="", synonyms=("site", "所属站点")),
+        Field("site", "text", Words("所属基站", "Station"), default="", synonyms=("site", "所属站点", "站点号")),
         Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360,
               synonyms=("azimuth_deg", "azimuth", "方向角", "方位角")),
         Field("frequency_mhz", "float", Words("频率", "Frequency"), unit="MHz", minimum=0,

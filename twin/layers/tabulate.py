@@ -75,6 +75,6 @@ def areas_of(table: LayerTable) -> dict[str, Area]:
     for (code, name, name_en, level, published, source), shape in zip(
         zip(*(frame[n] for n in names), strict=True), geometry, strict=True
     ):
-        km2 = float(published) if published == published and published is not None else None
+        km2 = None if np.isnan(published) else float(published)
         areas[code] = Area(code, name, name_en or "", str(level), shape, km2, str(source))
     return areas

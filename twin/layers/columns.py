@@ -1,0 +1,98 @@
+"""One field of all rows while it is checked, and what is checked between rows and between fields."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from twin.errors import Fault, Words
+from twin.layers.base import Field
+from twin.layers.mapping import ROW, ColumnMap
+from twin.layers.table import RawTable, positions
+from twin.layers.values import Parsed, parse_column
+
+SHOWN_AS_DEFAULT = ("online", "valid_from", "level")
+"""Fields without a default value whose absence is still worth a line in the report."""
+
+
+class Column:
+    """Text, values (n,), which of them the file gave, which are wrong. Lives as long as the check."""
+
+    def __init__(self, table: RawTable, field: Field, mapping: ColumnMap) -> None:
+        self.field, self.table = field, table
+        self.column = mapping.columns.get(field.name, "")
+        if self.column == ROW:
+            self.text = pd.Series(table.columns.index.map(str), index=table.columns.index, dtype=object)
+        elif self.column:
+            self.text = table.text(self.column)
+        else:
+            self.text = table.constant(mapping.constants.get(field.name, ""))
+        self.cells: list[str] = self.text.tolist()
+        self.parsed: Parsed = parse_column(self.text, field)
+        self.values = self.parsed.values.copy()
+        self.wrong = np.zeros(len(self.text), bool)
+        self.wrong[list(self.parsed.wrong)] = True
+        self.given = ~self.parsed.blank & ~self.wrong
+        self.faults = [self.fault(at, words) for at, words in self.parsed.wrong.items()]
+
+    def fault(self, at: int, words: Words) -> tuple[int, Fault]:
+        self.wrong[at] = True
+        return at, Fault(self.table.where(at), self.column or self.field.name, self.cells[at], words)
+
+    def fill(self, default_valid_from: datetime) -> int:
+        """Put in what is missing; how many rows that deserves to be said of."""
+        name, default = self.field.name, self.field.default
+        missing = ~self.given & ~self.wrong & np.array([value is None for value in self.values], bool)
+        self.values[missing] = default_valid_from if name == "valid_from" else default
+        said = default not in (None, "") or name in SHOWN_AS_DEFAULT
+        return int((~self.given & ~self.wrong).sum()) if said else 0
+
+
+def key_faults(column: Column) -> list[tuple[int, Fault]]:
+    """Blank and repeated keys; of a repeated one every row after the first."""
+    faults = [column.fault(at, Words("编号为空", "the key is blank")) for at in positions(column.parsed.blank)]
+    first: dict[str, int] = {}
+    for at, key in enumerate(column.cells):
+        before = first.setdefault(key, at)
+        if before != at and key:
+            there = column.table.where(before)
+            faults.append(column.fault(at, Words(f"编号重复，已见于 {there}", f"the key is there already, in {there}")))
+    return faults
+
+
+CODE = re.compile(r"\d{2}|\d{4}|\d{6}|\d{9}(?:\+\d{9})*|\d{12}", re.ASCII)
+
+
+def level_of_code(code: str) -> str | None:
+    """The level that a division code (统计用区划代码) says by its length; None if it is not such a code."""
+    if not CODE.fullmatch(code):
+        return None
+    if len(code) <= 4 or (len(code) == 6 and code.endswith("00")):
+        return "city"
+    if len(code) == 6:
+        return "district"
+    return "grid" if len(code) == 12 and not code.endswith("000") else "town"
+
+
+def fill_levels(levels: Column, codes: Column) -> list[tuple[int, Fault]]:
+    faults = []
+    for at in positions(levels.parsed.blank & codes.given):
+        level = level_of_code(str(codes.values[at]))
+        levels.values[at] = level
+        if level is None:
+            known = ", ".join(levels.field.domain)
+            words = Words(
+                f"代码 {codes.values[at]} 看不出层级；请用 --map level=<列名> 或 --map level==zone({known})",
+                f"code {codes.values[at]} does not say its level; use --map level=<column> or --map level==zone ({known})",
+            )
+            faults.append(levels.fault(at, words))
+    return faults
+
+
+def span_faults(start: Column, end: Column) -> list[tuple[int, Fault]]:
+    both = positions(start.given & end.given)
+    words = Words("失效时间不晚于生效时间", "it ends before it begins")
+    return [end.fault(at, words) for at in both if end.values[at] <= start.values[at]]
