@@ -17,7 +17,7 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("domain", frozenset({"layers", "coverage"})),
     ("engine", frozenset({"engine", "ingest"})),
     ("adapters", frozenset({"store", "readers", "demo"})),
-    ("doors", frozenset({"api", "cli", "maps", "opening", "settings", "__main__"})),
+    ("doors", frozenset({"api", "cli", "maps", "notebook", "opening", "settings", "__main__"})),
 )
 """Left to right: a module may import its own band and the bands to its left. ``twin/__init__.py`` stands left of all."""
 
