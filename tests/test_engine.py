@@ -39,7 +39,9 @@ def test_the_same_content_has_the_same_id_whatever_the_store_did_before():
     records = [*district(), charger("a", CENTRE)]
     one, two = twin_with(records), twin_with(records)
     two.commit([Edit("add", charger("b", CENTRE))], author="x", reason="y")
-    two.commit([Edit("remove", replace(charger("b", CENTRE), valid_to=LONG_AGO), expected_version=1)], author="x", reason="y")
+    two.commit(
+        [Edit("remove", replace(charger("b", CENTRE), valid_to=LONG_AGO), expected_version=1)], author="x", reason="y"
+    )
     assert one.snapshot().id == two.snapshot().id
 
 
@@ -81,7 +83,16 @@ def test_an_unknown_area_names_the_known_ones():
         (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "colour": "red"}), "colour"),
         (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "station_type": "secret"}), "station_type"),
     ],
-    ids=["exists", "no such key", "no such layer", "no longitude", "NaN", "latitude 131", "unknown field", "unknown type"],
+    ids=[
+        "exists",
+        "no such key",
+        "no such layer",
+        "no longitude",
+        "NaN",
+        "latitude 131",
+        "unknown field",
+        "unknown type",
+    ],
 )
 def test_a_change_that_cannot_be_tried_says_what_is_wrong(change, column):
     twin = twin_with([*district(), charger("a", CENTRE)])

@@ -69,7 +69,9 @@ def test_all_faults_are_told_at_once():
 def test_an_id_taken_twice_and_an_empty_plan_are_faults():
     clause = {k: getattr(PLAN.clause("net-home"), k) for k in ("id", "title", "title_en", "quote", "quote_en", "document", "scope",
               "period", "operator", "value", "unit", "spatial_unit", "strength", "rule")}  # fmt: skip
-    document = {k: getattr(PLAN.documents[clause["document"]], k) for k in ("id", "title", "title_en", "citation", "period")}
+    document = {
+        k: getattr(PLAN.documents[clause["document"]], k) for k in ("id", "title", "title_en", "citation", "period")
+    }
     with pytest.raises(PlanInvalid, match="taken"):
         plan_from_mapping({"documents": [document], "clauses": [clause, clause]}, list(RULES))
     with pytest.raises(PlanInvalid, match="no clause"):

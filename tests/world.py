@@ -52,11 +52,20 @@ def area(code: str, level: str, geometry: BaseGeometry, name: str = "", publishe
 
 def asset(layer: str, key: str, lnglat: tuple[float, float] | None, **values: Any) -> Record:
     """An asset; names that are no field of ``Record`` go to its attributes."""
-    common = {"lifecycle": "operating", "online": True, "n_devices": 1, "name": key, "valid_from": LONG_AGO, "valid_to": None}
+    common = {
+        "lifecycle": "operating",
+        "online": True,
+        "n_devices": 1,
+        "name": key,
+        "valid_from": LONG_AGO,
+        "valid_to": None,
+    }
     own = {k: v for k, v in values.items() if k not in common}
     common |= {k: v for k, v in values.items() if k in common}
     lng, lat = lnglat if lnglat is not None else (None, None)
-    return Record(layer=layer, key=key, owner="", source=HAND.id, lng=lng, lat=lat, geometry=None, attributes=own, **common)
+    return Record(
+        layer=layer, key=key, owner="", source=HAND.id, lng=lng, lat=lat, geometry=None, attributes=own, **common
+    )
 
 
 def charger(key: str, lnglat: tuple[float, float], **values: Any) -> Record:
@@ -77,7 +86,9 @@ def snapshot(records: Iterable[Record], grids: Sequence[DemandGrid] = ()) -> Sna
     for r in sorted(records, key=lambda r: (r.layer, r.key)):
         rows.setdefault(r.layer, []).append(_row(_Version(1, 1, None, r)))
     layers = {name: table_of(kind, rows.get(name, [])) for name, kind in LAYERS.items()}
-    return Snapshot(str(hash(str(rows))), layers, areas_of(layers["areas"]), {g.name: g for g in grids}, {HAND.id: HAND}, NOW, NOW)
+    return Snapshot(
+        str(hash(str(rows))), layers, areas_of(layers["areas"]), {g.name: g for g in grids}, {HAND.id: HAND}, NOW, NOW
+    )
 
 
 def twin_with(records: Iterable[Record], sources: Sequence[Source] = (HAND,)) -> Twin:

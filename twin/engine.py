@@ -109,7 +109,7 @@ class Twin:
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
         key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, area, told)
         with self._lock:
-            scope = _remember(self._scopes, key[:1] + (area,), lambda: Scope(self.area(snapshot, area)))
+            scope = _remember(self._scopes, (snapshot.id, area), lambda: Scope(self.area(snapshot, area)))
             return _remember(self._evaluations, key, lambda: self._evaluate(snapshot, clause, scope, settings))
 
     def default_area(self, clause: Clause, snapshot: Snapshot) -> str:

@@ -25,7 +25,18 @@ CSP = (
 def gaps_frame(evaluation: Evaluation, min_area_km2: float = 0.0) -> gpd.GeoDataFrame:
     """The gaps, largest first, in EPSG:4326."""
     gaps = evaluation.gaps(min_area_km2)
-    names = ("id", "area_km2", "zone", "limit_m", "deepest_lnglat", "nearest", "nearest_distance_m", "missing_m", "n_missing", "demand")
+    names = (
+        "id",
+        "area_km2",
+        "zone",
+        "limit_m",
+        "deepest_lnglat",
+        "nearest",
+        "nearest_distance_m",
+        "missing_m",
+        "n_missing",
+        "demand",
+    )
     columns = {name: [getattr(gap, name) for gap in gaps] for name in names}
     return gpd.GeoDataFrame(columns, geometry=[gap.geometry for gap in gaps], crs=4326)
 
@@ -52,9 +63,14 @@ def service_deck(evaluation: Evaluation, pins: Sequence[tuple[float, float]] = (
     colours = {status: rgb(colour, HEX_ALPHA) for status, colour in zip(scale["status"], scale["colours"], strict=True)}
     table = evaluation.cells(resolution)
     hexes = [
-        {"cell": cell, "colour": colours[status]} for cell, status in zip(cells_to_text(table.cells), table.status, strict=True)
+        {"cell": cell, "colour": colours[status]}
+        for cell, status in zip(cells_to_text(table.cells), table.status, strict=True)
     ]
-    gaps = json.loads(gpd.GeoSeries([g.geometry for g in evaluation.gaps()], crs=4326).to_json()) if evaluation.gaps() else []
+    gaps = (
+        json.loads(gpd.GeoSeries([g.geometry for g in evaluation.gaps()], crs=4326).to_json())
+        if evaluation.gaps()
+        else []
+    )
     layers = [
         pdk.Layer("H3HexagonLayer", hexes, get_hexagon="cell", get_fill_color="colour", stroked=False, extruded=False),
         pdk.Layer("GeoJsonLayer", gaps, filled=False, get_line_color=rgb("gap-line"), line_width_min_pixels=2),
@@ -87,4 +103,6 @@ def show(evaluation: Evaluation, pins: Sequence[tuple[float, float]] = (), heigh
     result = evaluation.result
     labels = " · ".join(LABELS[label].zh for label in result.labels)
     page = standalone_page(service_deck(evaluation, pins), f"{result.clause.title} · {labels}")
-    return HTML(f'<iframe srcdoc="{html.escape(page)}" width="100%" height="{height_px}" style="border:0"></iframe>')
+    return HTML(  # type: ignore[no-untyped-call]
+        f'<iframe srcdoc="{html.escape(page)}" width="100%" height="{height_px}" style="border:0"></iframe>'
+    )

@@ -142,15 +142,15 @@ def _clause_faults(
             faults.append(_fault(where, name, None, "缺少该字段", "missing"))
         elif not isinstance(table[name], str) or not table[name].strip():
             faults.append(_fault(where, name, table[name], "应为非空文本", "must be text, not empty"))
-    for name, choices in _CHOICES.items():
+    for name, choices in {**_CHOICES, "document": tuple(documents), "rule": tuple(rules)}.items():
         if name in table and table[name] not in choices:
             said = ", ".join(choices)
             faults.append(_fault(where, name, table[name], f"应为其中之一：{said}", f"must be one of {said}"))
-    if "document" in table and table["document"] not in documents:
-        faults.append(_fault(where, "document", table["document"], "documents 中没有此文件", "no such document"))
-    if "rule" in table and table["rule"] not in rules:
-        said = ", ".join(rules)
-        faults.append(_fault(where, "rule", table["rule"], f"没有此规则，现有：{said}", f"no such rule; there are {said}"))
+    return faults + _target_faults(where, table)
+
+
+def _target_faults(where: str, table: Mapping[str, Any]) -> list[Fault]:
+    faults = []
     value = table.get("value")
     if value is None and table.get("operator") not in ("every", "indicator"):
         faults.append(_fault(where, "value", None, "缺少目标值", "the target value is missing"))

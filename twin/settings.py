@@ -16,14 +16,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TWIN_", extra="ignore")
 
-    data: Path = Field(Path("var"), description="folder of the store and of what is written at run time")
-    store: str = Field("", description="address of the store; default: one SQLite file in the data folder")
-    lang: Literal["zh", "en"] = Field("zh", description="language of words on the command line")
+    data: Path = Field(default=Path("var"), description="folder of the store and of what is written at run time")
+    store: str = Field(default="", description="address of the store; default: one SQLite file in the data folder")
+    lang: Literal["zh", "en"] = Field(default="zh", description="language of words on the command line")
     allow_datum_inverse: bool = Field(
-        False, description="allow GCJ-02 / BD-09 to WGS-84 on import (legally sensitive in China; every use is logged)"
+        default=False,
+        description="allow GCJ-02 / BD-09 to WGS-84 on import (legally sensitive in China; every use is logged)",
     )
-    plan: Path = Field(PROJECT / "geodata" / "plan.toml", description="the plan's clauses")
-    geodata: Path = Field(PROJECT / "geodata", description="folder of the reference geography")
+    plan: Path = Field(default=PROJECT / "geodata" / "plan.toml", description="the plan's clauses")
+    geodata: Path = Field(default=PROJECT / "geodata", description="folder of the reference geography")
 
     @property
     def store_url(self) -> str:

@@ -42,10 +42,26 @@ def loaded(run, tmp_path: Path):
     lng, lat = CENTRE
     far_lng, far_lat = offset(CENTRE, 20_000, 0)
     (tmp_path / "chargers.csv").write_text(
-        f"StationID,StationName,经度,纬度,StationType,total_piles\nA,甲站,{lng},{lat},1,12\nB,乙站,{far_lng},{far_lat},103,2\n", "utf-8"
+        f"StationID,StationName,经度,纬度,StationType,total_piles\nA,甲站,{lng},{lat},1,12\nB,乙站,{far_lng},{far_lat},103,2\n",
+        "utf-8",
     )
     assert run("import", "areas.geojson", "--layer", "areas", "--frame", "wgs84", "--apply").exit_code == 0
-    assert run("import", "chargers.csv", "--layer", "chargers", "--frame", "wgs84", "--apply", "--by", "li", "--reason", "spring survey").exit_code == 0
+    assert (
+        run(
+            "import",
+            "chargers.csv",
+            "--layer",
+            "chargers",
+            "--frame",
+            "wgs84",
+            "--apply",
+            "--by",
+            "li",
+            "--reason",
+            "spring survey",
+        ).exit_code
+        == 0
+    )
     return run
 
 
@@ -114,7 +130,22 @@ def test_lists_of_what_there_is(loaded):
         (("import", "chargers.csv", "--layer", "chargers"), 2, "--frame"),
         (("import", "chargers.csv", "--layer", "chargers", "--frame", "mars"), 2, "gcj02"),
         (("import", "chargers.csv", "--layer", "chargers", "--frame", "gcj02"), 2, "TWIN_ALLOW_DATUM_INVERSE"),
-        (("import", "chargers.csv", "--layer", "chargers", "--frame", "wgs84", "--map", "lng=纬度", "--map", "lat=经度"), 2, "--map"),
+        (
+            (
+                "import",
+                "chargers.csv",
+                "--layer",
+                "chargers",
+                "--frame",
+                "wgs84",
+                "--map",
+                "lng=纬度",
+                "--map",
+                "lat=经度",
+            ),
+            2,
+            "--map",
+        ),
         (("import", "none.csv", "--layer", "chargers", "--frame", "wgs84"), 3, "none.csv"),
         (("import", "chargers.csv", "--layer", "trams", "--frame", "wgs84"), 3, "cameras"),
         (("cover", "no-rule"), 3, "charger-service"),
@@ -137,7 +168,9 @@ def test_errors_are_one_sentence_and_an_exit_code(loaded, arguments, exit_code, 
 
 
 def test_a_faulty_file_tells_every_row_and_writes_nothing(loaded, tmp_path: Path):
-    (tmp_path / "bad.csv").write_text("id,lon,lat,station_type\nX,121.4,31.1,1\nX,121.4,31.1,1\nY,abc,31.1,1\nZ,121.4,95,1\n", "utf-8")
+    (tmp_path / "bad.csv").write_text(
+        "id,lon,lat,station_type\nX,121.4,31.1,1\nX,121.4,31.1,1\nY,abc,31.1,1\nZ,121.4,95,1\n", "utf-8"
+    )
     result = loaded("import", "bad.csv", "--layer", "chargers", "--frame", "wgs84", "--apply")
     assert result.exit_code == 2
     assert all(word in result.stderr for word in ("3", "4", "5", "abc", "95"))

@@ -25,7 +25,7 @@ def evaluate(world: Snapshot, **parameters: object) -> Evaluation:
 def test_the_plans_own_arithmetic():
     """180 × 372.56 km² rounds up to 67,061 cameras; 70,000 on that area are 187.9 per km²."""
     assert missing(180, 372.56, 0) == 67_061
-    assert 70_000 / 372.56 == pytest.approx(187.9, abs=0.05)
+    assert pytest.approx(187.9, abs=0.05) == 70_000 / 372.56
     assert missing(180, 1.0, 180) == 0
 
 
@@ -86,8 +86,10 @@ def test_the_window_over_open_ground_is_one_square_kilometre():
 def test_uniform_cameras_pass_raw_cells_as_often_as_poisson_says():
     """Within three standard errors of the mean of P(Poisson(λaᵢ) ≥ 180aᵢ) over the cells' own clipped areas."""
     rng = np.random.default_rng(3)
-    n = round(190 * 36)
-    world = snapshot([*district(3000), *(camera(f"c{i}", offset(CENTRE, *rng.uniform(-3000, 3000, 2))) for i in range(n))])
+    n = 190 * 36
+    world = snapshot(
+        [*district(3000), *(camera(f"c{i}", offset(CENTRE, *rng.uniform(-3000, 3000, 2))) for i in range(n))]
+    )
     evaluation = evaluate(world, spatial_unit="cell")
     table = evaluation.cells(9)
     p = poisson.sf(np.ceil(180 * table.area_km2) - 1, evaluation.result.value * table.area_km2)

@@ -45,7 +45,7 @@ def test_one_station_leaves_the_square_less_its_circle():
 
 def test_the_zone_of_the_demand_point_decides_unless_the_stations_reading_is_asked_for():
     """The ring covers the eastern half; a station 1,000 m west of the line serves 900 m of it at most on its own side."""
-    west, south, east, north = square(5000).bounds
+    _, south, east, north = square(5000).bounds
     ring = shapely.box(CENTRE[0], south, east, north)
     world = snapshot([*district(5000, ring), charger("a", offset(CENTRE, -1000, 0))])
     demand, station = evaluate(world), evaluate(world, reading="station")
@@ -57,7 +57,7 @@ def test_the_zone_of_the_demand_point_decides_unless_the_stations_reading_is_ask
 
 
 def test_a_point_on_the_ring_is_inside():
-    west, south, east, north = square(5000).bounds
+    _, south, east, north = square(5000).bounds
     world = snapshot([*district(5000, shapely.box(CENTRE[0], south, east, north)), charger("a", CENTRE)])
     assert evaluate(world).explain(*CENTRE).zone == "outer-ring"
 
@@ -137,7 +137,7 @@ def test_the_share_by_population_counts_the_people_at_the_pixel_centres():
 def random_world(n: int, seed: int) -> tuple[Snapshot, np.ndarray]:
     rng = np.random.default_rng(seed)
     places = np.array([offset(CENTRE, *rng.uniform(-6000, 6000, 2)) for _ in range(n)])
-    west, south, east, north = square(5000).bounds
+    _, south, east, north = square(5000).bounds
     ring = shapely.box(CENTRE[0], south, east, north)
     return snapshot([*district(5000, ring), *(charger(f"c{i}", tuple(p)) for i, p in enumerate(places))]), places
 
@@ -149,7 +149,9 @@ def test_the_share_agrees_with_a_shapely_union_in_a_transverse_mercator(seed):
     transformer = Transformer.from_crs(4326, frame, always_xy=True)
 
     def to_plane(geometry):
-        return shapely.transform(shapely.segmentize(geometry, 0.005), lambda c: np.column_stack(transformer.transform(*c.T)))
+        return shapely.transform(
+            shapely.segmentize(geometry, 0.005), lambda c: np.column_stack(transformer.transform(*c.T))
+        )
 
     xy = shapely.points(np.column_stack(transformer.transform(*places.T)))
     scope, ring = to_plane(world.areas["310112"].geometry), to_plane(world.areas["outer-ring"].geometry)

@@ -16,7 +16,9 @@ from twin.model import Record, Snapshot
 
 def evaluate(rule: str, world: Snapshot, code: str = "310112", **parameters: object) -> Evaluation:
     clause = PLAN.clause(rule)
-    return RULES[rule].evaluate(Scene(world, Scope(world.areas[code]), clause), RULES[rule].read(clause.parameters, parameters))
+    return RULES[rule].evaluate(
+        Scene(world, Scope(world.areas[code]), clause), RULES[rule].read(clause.parameters, parameters)
+    )
 
 
 def test_stations_count_once_built_indoor_apart_masts_and_sectors_beside():
@@ -56,7 +58,9 @@ def test_a_point_on_a_shared_border_lies_in_the_area_of_the_lower_code():
 
 def test_cells_of_a_count_add_up():
     rng = np.random.default_rng(1)
-    sensors = [asset("sensors", f"s{i}", offset(CENTRE, *rng.uniform(-5500, 5500, 2)), domain="road") for i in range(500)]
+    sensors = [
+        asset("sensors", f"s{i}", offset(CENTRE, *rng.uniform(-5500, 5500, 2)), domain="road") for i in range(500)
+    ]
     evaluation = evaluate("sensor-count", snapshot([*district(), *sensors]))
     assert evaluation.cells(8).n.sum() == evaluation.result.value
 

@@ -60,8 +60,20 @@ def test_every_golden_file_belongs_to_a_rule_or_to_the_layers():
 def test_a_rule_on_the_reference_twin(twin: Twin, rule: str):
     evaluation = twin.cover(rule)
     result, gaps = evaluation.result, evaluation.gaps()
-    whole = [result.area.code, result.area.name, result.area.level, result.value, result.met, result.share, None, result.area_km2]
-    rows = [[r.code, r.name, r.level, r.value, r.met, r.share, r.shortfall, r.area_km2] for r in evaluation.area_rows("town")]
+    whole = [
+        result.area.code,
+        result.area.name,
+        result.area.level,
+        result.value,
+        result.met,
+        result.share,
+        None,
+        result.area_km2,
+    ]
+    rows = [
+        [r.code, r.name, r.level, r.value, r.met, r.share, r.shortfall, r.area_km2]
+        for r in evaluation.area_rows("town")
+    ]
     largest = [[f"gap {g.id}", g.nearest, g.zone, g.missing_m, None, None, g.n_missing, g.area_km2] for g in gaps[:3]]
     header = ["code", "name", "level", "value", "met", "share", "shortfall", "area_km2"]
     same_or_written(f"{rule}.csv", table(header, [[figure(v) for v in row] for row in [whole, *rows, *largest]]))
@@ -73,4 +85,6 @@ def test_the_layers_fields_and_units():
         for layer in LAYERS.values()
         for f in layer.all_fields()
     ]
-    same_or_written("layers.csv", table(["layer", "geometry", "field", "kind", "unit", "domain", "default", "title"], rows))
+    same_or_written(
+        "layers.csv", table(["layer", "geometry", "field", "kind", "unit", "domain", "default", "title"], rows)
+    )

@@ -30,7 +30,10 @@ TOWNS = [
 
 def world(places: list[tuple[float, float]]) -> Snapshot:
     # A counted station far from everything keeps the layer there when the list is empty.
-    stations = [charger("far", offset(CENTRE, 50_000, 0)), *(charger(f"c{i}", offset(CENTRE, *p)) for i, p in enumerate(places))]
+    stations = [
+        charger("far", offset(CENTRE, 50_000, 0)),
+        *(charger(f"c{i}", offset(CENTRE, *p)) for i, p in enumerate(places)),
+    ]
     return snapshot([*district(HALF_M, RING), *TOWNS, *stations])
 
 
@@ -45,7 +48,9 @@ def test_the_parts_of_a_partition_add_up_to_the_whole(places):
     evaluation = evaluate(world(places))
     rows = evaluation.area_rows("town")
     assert sum(r.shortfall for r in rows) == pytest.approx(evaluation.open_km2, abs=1e-6)
-    assert sum(r.area_km2 * r.share for r in rows) == pytest.approx(evaluation.result.share * evaluation.result.area_km2, abs=1e-3)
+    assert sum(r.area_km2 * r.share for r in rows) == pytest.approx(
+        evaluation.result.share * evaluation.result.area_km2, abs=1e-3
+    )
 
 
 @settings(max_examples=25)

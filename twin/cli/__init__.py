@@ -23,7 +23,9 @@ class Group(click.Group):
             lang = ctx.obj.lang if isinstance(ctx.obj, Door) else "en"
             click.echo(error.words.in_language(lang), err=True)
             for fault in error.faults:
-                click.echo(f"  {fault.where}  {fault.column} = {fault.value!r}: {fault.words.in_language(lang)}", err=True)
+                click.echo(
+                    f"  {fault.where}  {fault.column} = {fault.value!r}: {fault.words.in_language(lang)}", err=True
+                )
             code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
             sys.exit(code)
 

@@ -41,7 +41,9 @@ def write_reference_twin(door: Door, seed: int, replace: bool) -> None:
         sources=made.sources, grids=made.grids, replace_all=replace,
     )  # fmt: skip
     n = len(made.records)
-    door.say(f"已写入 {n:,} 条记录（模拟数据，示意边界）", f"wrote {n:,} records (synthetic data, schematic boundaries)")
+    door.say(
+        f"已写入 {n:,} 条记录（模拟数据，示意边界）", f"wrote {n:,} records (synthetic data, schematic boundaries)"
+    )
 
 
 @click.command()
@@ -57,7 +59,9 @@ def demo(door: Door, seed: int, replace: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--layer", required=True, help=f"One of {', '.join(LAYERS)}.")
 @click.option("--frame", default=None, help="Frame of the coordinates: wgs84, cgcs2000, epsg:4549, gcj02, bd09 …")
-@click.option("--map", "overrides", multiple=True, metavar="FIELD=COLUMN", help="FIELD=COLUMN, or FIELD==VALUE for a constant.")
+@click.option(
+    "--map", "overrides", multiple=True, metavar="FIELD=COLUMN", help="FIELD=COLUMN, or FIELD==VALUE for a constant."
+)
 @click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="Take only these rows.")
 @click.option("--source", "source_id", default="", help="Name of the data set; default: layer and file name.")
 @click.option("--synthetic", is_flag=True, help="The data are made up; every result will say so.")
@@ -95,7 +99,10 @@ def import_(
     if transaction is None:
         door.say("与现有数据一致，无需写入", "the same as what is held: nothing to record")
     else:
-        door.say(f"已写入，事务 {transaction.tx}，{transaction.n_edits} 处改动", f"recorded as transaction {transaction.tx}: {transaction.n_edits} edits")
+        door.say(
+            f"已写入，事务 {transaction.tx}，{transaction.n_edits} 处改动",
+            f"recorded as transaction {transaction.tx}: {transaction.n_edits} edits",
+        )
 
 
 def report_to_json(report: ImportReport) -> dict[str, Any]:
@@ -125,7 +132,10 @@ def _print_report(door: Door, report: ImportReport) -> None:
         ("行数" if zh else "rows", f"{checked.n_rows:,}  ({'设备' if zh else 'devices'} {said['n_devices']:,})"),
         ("无坐标" if zh else "no location", checked.n_without_location),
         ("采用默认值" if zh else "defaults used", ", ".join(f"{k} {v:,}" for k, v in checked.defaults.items()) or "—"),
-        ("未知代码" if zh else "unknown codes", ", ".join(f"{k}: {dict(v)}" for k, v in checked.unknown_codes.items()) or "—"),
+        (
+            "未知代码" if zh else "unknown codes",
+            ", ".join(f"{k}: {dict(v)}" for k, v in checked.unknown_codes.items()) or "—",
+        ),
         ("各区内" if zh else "inside", ", ".join(f"{k} {v:,}" for k, v in report.inside.items()) or "—"),
         ("未落区" if zh else "in no district", report.n_outside),
         ("新增" if zh else "added", counts["added"]),
@@ -139,7 +149,9 @@ def _print_report(door: Door, report: ImportReport) -> None:
     for warning in checked.warnings:
         click.echo(door.words(warning), err=True)
     if len(checked.faults) > N_FAULTS_SHOWN:
-        door.say(f"共 {len(checked.faults)} 处错误，--json 列出全部", f"{len(checked.faults)} faults; --json lists them all")
+        door.say(
+            f"共 {len(checked.faults)} 处错误，--json 列出全部", f"{len(checked.faults)} faults; --json lists them all"
+        )
 
 
 @click.command()
@@ -148,10 +160,12 @@ def _print_report(door: Door, report: ImportReport) -> None:
 def layers(door: Door, as_json: bool) -> None:
     """The layers and what they hold."""
     snapshot = door.twin.snapshot()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, kind in LAYERS.items():
         table = snapshot.layers[name]
-        sources = [snapshot.sources[s] for s in table.frame["source"].unique() if s in snapshot.sources] if len(table) else []
+        sources = (
+            [snapshot.sources[s] for s in table.frame["source"].unique() if s in snapshot.sources] if len(table) else []
+        )
         labels = [label for label in ("synthetic", "schematic", "derived") if any(getattr(s, label) for s in sources)]
         rows.append({"layer": name, "title": kind.title.zh, "title_en": kind.title.en, "geometry": kind.geometry, "n": len(table),
                      "n_devices": int(table.frame["n_devices"].sum()), "labels": labels, "sources": [s.id for s in sources]})  # fmt: skip
@@ -170,9 +184,20 @@ def layers(door: Door, as_json: bool) -> None:
 def areas(door: Door, level: str | None, as_json: bool) -> None:
     """The areas: code, name, level, drawn and published km²."""
     held = [a for a in door.twin.snapshot().areas.values() if level in (None, a.level)]
-    rows = [(a.code, a.name if door.lang == "zh" else a.name_en, a.level, geodesic_area_km2(a.geometry), a.area_km2_published) for a in held]
+    rows = [
+        (
+            a.code,
+            a.name if door.lang == "zh" else a.name_en,
+            a.level,
+            geodesic_area_km2(a.geometry),
+            a.area_km2_published,
+        )
+        for a in held
+    ]
     if as_json:
-        print_json([{"code": c, "name": n, "level": v, "area_km2": k, "area_km2_published": p} for c, n, v, k, p in rows])
+        print_json(
+            [{"code": c, "name": n, "level": v, "area_km2": k, "area_km2_published": p} for c, n, v, k, p in rows]
+        )
         return
     print_table(("code", "name", "level", "km²", "published km²"), [(c, n, v, f"{k:.2f}", p) for c, n, v, k, p in rows])
 

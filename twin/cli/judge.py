@@ -31,8 +31,17 @@ def rules(door: Door, as_json: bool) -> None:
         return
     zh = door.lang == "zh"
     print_table(
-        ("id", "条款" if zh else "clause", "目标" if zh else "target", "单位" if zh else "unit", "强度" if zh else "strength"),
-        [(c.id, c.title if zh else c.title_en, c.value, c.unit, door.words(STRENGTH_WORDS[c.strength])) for c in clauses],
+        (
+            "id",
+            "条款" if zh else "clause",
+            "目标" if zh else "target",
+            "单位" if zh else "unit",
+            "强度" if zh else "strength",
+        ),
+        [
+            (c.id, c.title if zh else c.title_en, c.value, c.unit, door.words(STRENGTH_WORDS[c.strength]))
+            for c in clauses
+        ],
     )
 
 
@@ -44,8 +53,13 @@ def rules(door: Door, as_json: bool) -> None:
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the rule.")
 @click.option("--level", default="town", show_default=True, help="Level of the rows by area.")
 @click.option("--cells", "resolution", type=int, default=None, help="Hexes of this H3 resolution (with -o or --json).")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), default=None,
-              help="FILE.json (everything) or FILE.geojson (gaps).")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="FILE.json (everything) or FILE.geojson (gaps).",
+)
 @json_option
 @pass_door
 def cover(
@@ -58,7 +72,10 @@ def cover(
     everything = {
         "result": result_to_json(evaluation.result),
         "areas": [area_row_to_json(row) for row in evaluation.area_rows(level)],
-        "gaps": {"type": "FeatureCollection", "features": [gap_to_feature(g, i + 1) for i, g in enumerate(evaluation.gaps())]},
+        "gaps": {
+            "type": "FeatureCollection",
+            "features": [gap_to_feature(g, i + 1) for i, g in enumerate(evaluation.gaps())],
+        },
     }
     if resolution is not None:
         everything["cells"] = cells_to_json(evaluation.cells(resolution))
@@ -95,18 +112,27 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
     rows = evaluation.area_rows(level)
     if rows:
         click.echo()
-        header = ("代码", "名称", "值", "达标", "缺口", "km²") if zh else ("code", "name", "value", "met", "shortfall", "km²")
+        header = (
+            ("代码", "名称", "值", "达标", "缺口", "km²")
+            if zh
+            else ("code", "name", "value", "met", "shortfall", "km²")
+        )
         body = [(r.code, r.name if zh else r.name_en, _number(r.value), {True: "●", False: "▲", None: "–"}[r.met],
                  _number(r.shortfall), f"{r.area_km2:.2f}") for r in rows]  # fmt: skip
         print_table(header, body)
     gaps = evaluation.gaps()
     if gaps:
         total = sum(g.area_km2 for g in gaps)
-        click.echo(f"\n{'盲区' if zh else 'gaps'}: {len(gaps)}, {total:.3f} km²; " + ", ".join(f"{g.id} {g.area_km2:.3f} km²" for g in gaps[:3]))
+        click.echo(
+            f"\n{'盲区' if zh else 'gaps'}: {len(gaps)}, {total:.3f} km²; "
+            + ", ".join(f"{g.id} {g.area_km2:.3f} km²" for g in gaps[:3])
+        )
 
 
 def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
+    if value is None:
+        return "—"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:,.4g}"
 
 
 COMMANDS = (rules, cover)

@@ -51,12 +51,17 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
     from twin.api.app import create_app
 
     if workers > 1:
-        raise BadParameter("SQLite 只支持一个工作进程，多进程需要 PostGIS", "SQLite takes one worker; more need PostGIS")
+        raise BadParameter(
+            "SQLite 只支持一个工作进程，多进程需要 PostGIS", "SQLite takes one worker; more need PostGIS"
+        )
     check_port(host, port)
     if demo_if_empty and door.twin.store.head() == 0:
         write_reference_twin(door, seed=1, replace=False)
     if not is_loopback(host):
-        door.say("注意：此地址可从本机以外访问，目前没有登录", "Note: this address can be reached from other machines; there is no sign-in")
+        door.say(
+            "注意：此地址可从本机以外访问，目前没有登录",
+            "Note: this address can be reached from other machines; there is no sign-in",
+        )
     app = create_app(door.twin, door.settings)
     shown = f"[{host}]" if ":" in host else host
     door.say(f"地图：http://{shown}:{port}/map  （Ctrl+C 停止）", f"map: http://{shown}:{port}/map  (Ctrl+C stops)")

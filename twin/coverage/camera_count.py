@@ -31,5 +31,7 @@ def evaluate(scene: Scene, parameters: CameraCountParameters) -> Evaluation:
         return NoData(scene, parameters, (LAYER,))
     built = table.frame["lifecycle"].isin(parameters.states).to_numpy(bool) & scene.scope.contains(table.lnglat)
     n = table.frame["n_devices"].to_numpy()
-    facts = {f"n_{a}": int(n[built & (table.frame["access"] == a).to_numpy()].sum()) for a in ("own", "relayed", "unlinked")}
+    facts = {
+        f"n_{a}": int(n[built & (table.frame["access"] == a).to_numpy()].sum()) for a in ("own", "relayed", "unlinked")
+    }
     return Count(scene, table, counted_cameras(table, parameters.access, parameters.states), parameters, facts)

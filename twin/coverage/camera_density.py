@@ -109,12 +109,8 @@ class CameraDensity(Evaluation):
             if km2 < 1e-6:
                 continue
             value = n / km2
-            rows.append(
-                AreaRow(
-                    area.code, area.name, area.name_en, area.level, value, self.target, value >= self.target,
-                    None, missing(self.target, km2, n), km2, area.area_km2_published,
-                )  # fmt: skip
-            )
+            met, lacking = value >= self.target, missing(self.target, km2, n)
+            rows.append(AreaRow.of(area, value, area_km2=km2, target=self.target, met=met, shortfall=lacking))
         return rows
 
     def cells(self, resolution: int) -> CellTable:
@@ -184,7 +180,10 @@ class CameraDensity(Evaluation):
         inside = points_inside(outline, self.table.lnglat[self.counted])
         km2 = float(shape.area) / 1e6
         towns = self.scene.snapshot.areas_at("town")
-        shares = [(t, area_inside(shapely.get_parts(self.scope.frame.project(t.geometry)), np.array([shape])).sum()) for t in towns]
+        shares = [
+            (t, area_inside(shapely.get_parts(self.scope.frame.project(t.geometry)), np.array([shape])).sum())
+            for t in towns
+        ]
         return Gap(
             id=cells_to_text(points_to_cells(worst, GAP_RESOLUTION))[0], geometry=outline, area_km2=km2, zone="",
             limit_m=None, deepest_lnglat=(float(worst[0, 0]), float(worst[0, 1])), nearest=None, nearest_distance_m=None,

@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
+from twin.cells import points_to_cells
 from twin.errors import BadParameter, Fault, Words
 from twin.layers import LAYERS
 from twin.layers.tabulate import CELL_RESOLUTION
-from twin.cells import points_to_cells
 from twin.model import Change, LayerTable, Snapshot
 
-import numpy as np
-
 MAX_CHANGES = 1000
-DEFAULTS = {"chargers": {"station_type": "public", "n_connectors": 1}, "radio_sites": {"site_kind": "outdoor"}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "chargers": {"station_type": "public", "n_connectors": 1},
+    "radio_sites": {"site_kind": "outdoor"},
+}
 """What an asset tried on the map is taken to be unless said otherwise."""
 
 
@@ -62,7 +64,7 @@ def _changed(table: LayerTable, changes: Sequence[Change]) -> LayerTable:
 
 def _typed(objects: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
     """``objects`` with the column types of ``like``; categories grow by what is new."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in like.columns:
         kind = like[name].dtype
         if isinstance(kind, pd.CategoricalDtype):
@@ -80,7 +82,9 @@ def _row(table: LayerTable, change: Change) -> dict[str, Any]:
         "key": change.key, "name": "", "lifecycle": "operating", "online": None, "n_devices": 1, "owner": "",
         "source": "what-if", "version": 0, "cell": 0, **DEFAULTS.get(table.layer, {}), **change.after,
     }  # fmt: skip
-    return {name: values.get(name, np.nan if table.frame[name].dtype.kind == "f" else None) for name in table.frame.columns}
+    return {
+        name: values.get(name, np.nan if table.frame[name].dtype.kind == "f" else None) for name in table.frame.columns
+    }
 
 
 def _faults(where: str, change: Change, snapshot: Snapshot) -> list[Fault]:
@@ -113,7 +117,12 @@ def _place_faults(where: str, change: Change) -> list[Fault]:
         value = change.after.get(name)
         if value is None and (change.op != "add"):
             continue
-        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) <= limit
+        good = (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and abs(value) <= limit
+        )
         if not good:
             words = (f"应为 -{limit:g} 至 {limit:g} 的度数", f"must be degrees from -{limit:g} to {limit:g}")
             faults.append(_fault(where, name, value, *words))
@@ -138,4 +147,7 @@ def _fault(where: str, column: str, value: Any, zh: str, en: str) -> Fault:
 
 def changes_from_mappings(raw: Sequence[Mapping[str, Any]]) -> list[Change]:
     """Changes from parsed JSON: ``op, layer, key, after`` (``before`` is the caller's own note and not needed here)."""
-    return [Change(c["op"], c["layer"], str(c.get("key") or f"new-{i + 1}"), dict(c.get("after") or {})) for i, c in enumerate(raw)]
+    return [
+        Change(c["op"], c["layer"], str(c.get("key") or f"new-{i + 1}"), dict(c.get("after") or {}))
+        for i, c in enumerate(raw)
+    ]

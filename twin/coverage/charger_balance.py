@@ -43,7 +43,9 @@ def gini(amount: NDArray[np.float64], people: NDArray[np.float64]) -> float | No
 class ChargerBalance(Evaluation):
     """Rows and hexes are those of charger-service; only the headline differs."""
 
-    def __init__(self, scene: Scene, parameters: ChargerBalanceParameters, service: charger_service.ChargerService) -> None:
+    def __init__(
+        self, scene: Scene, parameters: ChargerBalanceParameters, service: charger_service.ChargerService
+    ) -> None:
         self.service = service
         rows = [r for r in service.area_rows(parameters.level) if r.share is not None]
         worst = min(rows, key=lambda r: (r.share or 0.0, r.code), default=None)
@@ -71,7 +73,7 @@ class ChargerBalance(Evaluation):
         residents = np.bincount(assign_to_areas(areas, lnglat) + 1, people, len(areas) + 1)[1:]
         table, connectors = self._counted()
         built = np.bincount(assign_to_areas(areas, table.lnglat) + 1, connectors, len(areas) + 1)[1:]
-        return gini(built, residents)
+        return gini(built.astype(float), residents.astype(float))
 
     def _concentration(self, parameters: ChargerBalanceParameters) -> float | None:
         table, connectors = self._counted()

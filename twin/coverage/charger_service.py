@@ -132,7 +132,7 @@ class ChargerService(ServiceEvaluation):
         online = table.frame["online"]
         effective = self.with_servers(online.fillna(False).to_numpy(bool))
         return Result(
-            value=self.share, met=self.open_km2 < 1e-4, share=self.share, denominator=self.denominator, status=self.status,
+            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.status,
             nominal=self.share, effective=effective.share,
             n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
             by_state=by_state(table, inside), parameters=self.parameters, facts=self._facts(effective.share, inside),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from twin.cells import points_to_cells
@@ -13,8 +14,6 @@ from twin.coverage.scope import assign_to_areas, clip, project_cells
 from twin.frames import geodesic_area_km2
 from twin.model import LayerTable
 from twin.plan import Clause
-
-import shapely
 
 
 def meets(clause: Clause, value: float) -> bool | None:
@@ -69,13 +68,11 @@ class Count(Evaluation):
         areas = self.scene.snapshot.areas_at(level)
         owner = assign_to_areas(areas, self.table.lnglat[self.counted])
         n = np.bincount(owner + 1, self.table.frame["n_devices"].to_numpy()[self.counted], len(areas) + 1)[1:]
+        own = self.scope.area.geometry
         return [
-            AreaRow(
-                a.code, a.name, a.name_en, a.level, int(n[i]), None, None, None, None, geodesic_area_km2(a.geometry),
-                a.area_km2_published,
-            )  # fmt: skip
-            for i, a in enumerate(areas)
-            if a.geometry.intersects(self.scope.area.geometry)
+            AreaRow.of(area, int(n[i]), area_km2=geodesic_area_km2(area.geometry.intersection(own)))
+            for i, area in enumerate(areas)
+            if area.geometry.intersects(own)
         ]
 
     def cells(self, resolution: int) -> CellTable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from twin.cells import cells_to_text, points_to_cells
@@ -85,8 +86,7 @@ def _nearest(
 ) -> tuple[list[str | None], NDArray[np.float64]]:
     if len(xy) == 0:
         return [None] * len(at), np.full(len(at), np.inf)
-    tree = shapely.STRtree(shapely.points(xy))
-    index = tree.nearest(shapely.points(at))
+    _, index = cKDTree(xy).query(at)
     return assets.frame["key"].to_numpy()[index].tolist(), geodesic_distance_m(lnglat, assets.lnglat[index])
 
 

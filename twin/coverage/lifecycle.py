@@ -8,6 +8,7 @@ import numpy as np
 
 from twin.coverage.counting import NoData, meets, scope_cells
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene
+from twin.coverage.scope import points_inside
 from twin.frames import geodesic_area_km2
 from twin.model import LIFECYCLES
 
@@ -37,7 +38,7 @@ class LifecycleShare(Evaluation):
             table = scene.snapshot.layers[name]
             inside = scene.scope.contains(table.lnglat)
             frame = table.frame[inside]
-            assumed = frame[ASSUMED] if ASSUMED in frame else None
+            assumed = frame.get(ASSUMED)
             states.append(frame["lifecycle"].astype(str).to_numpy())
             recorded.append(np.ones(len(frame), bool) if assumed is None else ~assumed.fillna(False).to_numpy(bool))
             places.append(table.lnglat[inside])
@@ -56,14 +57,11 @@ class LifecycleShare(Evaluation):
         for area in self.scene.snapshot.areas_at(level):
             if not area.geometry.intersects(self.scene.scope.area.geometry):
                 continue
-            inside = self.scene.scope.__class__(area).contains(self.lnglat)
+            inside = points_inside(area.geometry, self.lnglat)
             share = float(self.recorded[inside].mean()) if inside.any() else None
-            rows.append(
-                AreaRow(
-                    area.code, area.name, area.name_en, area.level, share, 1.0, None if share is None else share >= 1.0,
-                    share, float((~self.recorded[inside]).sum()), geodesic_area_km2(area.geometry), area.area_km2_published,
-                )  # fmt: skip
-            )
+            met, lacking = None if share is None else share >= 1.0, float((~self.recorded[inside]).sum())
+            km2 = geodesic_area_km2(area.geometry)
+            rows.append(AreaRow.of(area, share, area_km2=km2, target=1.0, met=met, share=share, shortfall=lacking))
         return rows
 
     def cells(self, resolution: int) -> CellTable:

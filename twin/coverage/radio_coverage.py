@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.coverage.counting import NoData
 from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
 from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
-from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.errors import Words
 
 LAYER = "radio_sites"
@@ -76,7 +76,7 @@ class RadioCoverage(ServiceEvaluation):
         provenance = self.scene.provenance((LAYER,))
         provenance["labels"] = ("model", *provenance["labels"])
         return Result(
-            value=self.share, met=self.open_km2 < 1e-4, share=self.share, denominator=self.denominator, status=self.status,
+            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.status,
             nominal=self.share, effective=effective,
             n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
             by_state=by_state(table, self.scope.contains(table.lnglat)), parameters=self.parameters,
@@ -93,9 +93,7 @@ class RadioCoverage(ServiceEvaluation):
             "open_km2": self.open_km2,
             "share_effective": effective,
             "share_population": self.population_share,
-            "share_by_radius": {
-                str(self.parameters.radius_m * f): self._variant(everybody, f) for f in SENSITIVITY
-            },
+            "share_by_radius": {str(self.parameters.radius_m * f): self._variant(everybody, f) for f in SENSITIVITY},
             "share_by_operator": by_operator,
             "worst_operator": min(by_operator, key=lambda name: by_operator[name], default=None),
         }

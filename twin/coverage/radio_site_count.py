@@ -30,7 +30,9 @@ def evaluate(scene: Scene, parameters: RadioSiteCountParameters) -> Evaluation:
         "n_indoor": int(here.loc[here["site_kind"] == "indoor", "n_devices"].sum()),
         "n_masts": int(here.loc[here["mast"] != "", "mast"].nunique()),
         "n_sectors": None if sectors is None else int(sectors.frame["site"].isin(here["key"]).sum()),
-        "by_operator": {str(k): int(v) for k, v in here.groupby(here["operator"].astype(str))["n_devices"].sum().items()},
+        "by_operator": {
+            str(k): int(v) for k, v in here.groupby(here["operator"].astype(str))["n_devices"].sum().items()
+        },
     }
     counts = built & frame["site_kind"].isin(parameters.site_kinds).to_numpy(bool)
     return Count(scene, table, counts, parameters, facts)

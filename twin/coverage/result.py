@@ -77,6 +77,22 @@ class AreaRow:
     area_km2: float
     area_km2_published: float | None
 
+    @classmethod
+    def of(
+        cls,
+        area: Area,
+        value: float | None,
+        *,
+        area_km2: float,
+        target: float | None = None,
+        met: bool | None = None,
+        share: float | None = None,
+        shortfall: float | None = None,
+    ) -> AreaRow:
+        """The row of an area; ``area_km2`` is the part of it that was judged."""
+        named = (area.code, area.name, area.name_en, area.level)
+        return cls(*named, value, target, met, share, shortfall, area_km2, area.area_km2_published)
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -31,7 +31,7 @@ class Scope:
     @cached_property
     def shape(self) -> BaseGeometry:
         """The area in its metric frame, prepared for many questions."""
-        shape = self.frame.project(self.area.geometry)
+        shape: BaseGeometry = self.frame.project(self.area.geometry)
         shapely.prepare(shape)
         return shape
 

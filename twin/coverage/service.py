@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
-from twin.model import Geometries, LngLat
 from twin.frames import ecef
+from twin.model import Geometries, LngLat
 
 XY = NDArray[np.float64]
 """(n, 2) metres in a local metric frame."""
 
 MAX_DEVIATION_M = 0.05
+POLYGON = 3
 
 
 def discs(xy: XY, radius_m: float) -> Geometries:
@@ -51,9 +52,8 @@ def open_region(region: BaseGeometry, xy: XY, radius_m: float) -> BaseGeometry:
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
     """The polygons of a geometry: lines and points that an overlay leaves behind have no area."""
-    parts = shapely.get_parts(geometry)
-    kept = parts[np.isin(shapely.get_type_id(parts), (3,))]
-    return shapely.multipolygons(kept) if len(kept) != len(parts) or geometry.geom_type != "Polygon" else geometry
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    return shapely.MultiPolygon(list(parts[shapely.get_type_id(parts) == POLYGON]))
 
 
 def nearest_distance_m(points: LngLat, assets: LngLat) -> NDArray[np.float64]:
@@ -87,7 +87,9 @@ def deepest_points(gaps: Geometries, xy: XY) -> tuple[XY, NDArray[np.float64]]:
     found, owners = [points], [owner]
     if len(xy) > 1:
         edges = shapely.get_parts(
-            shapely.voronoi_polygons(shapely.multipoints(xy), extend_to=shapely.union_all(gaps).envelope, only_edges=True)
+            shapely.voronoi_polygons(
+                shapely.multipoints(xy), extend_to=shapely.union_all(gaps).envelope, only_edges=True
+            )
         )
         tree = shapely.STRtree(edges)
         for candidates, index in _voronoi_candidates(gaps, edges, tree):

@@ -24,6 +24,8 @@ from twin.model import Area, DemandGrid, Geometries, LayerTable, LngLat
 POPULATION = "population"
 FULLY_OPEN, PARTLY, FULLY_SERVED = "none", "part", "all"
 NEGLIGIBLE_SHARE = 1e-9
+NEGLIGIBLE_OPEN_M2 = 100.0
+"""Full coverage is met below 0.0001 km² open."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class ServiceEvaluation(Evaluation):
         self.scene, self.scope, self.servers, self.denominator = scene, scene.scope, servers, denominator
         self.grid: DemandGrid | None = scene.snapshot.grids.get(POPULATION)
         if denominator == POPULATION and self.grid is None:
-            raise RuleUnready("未加载人口栅格，无法按人口计算", "no population raster is loaded: the share by population needs it")
+            raise RuleUnready(
+                "未加载人口栅格，无法按人口计算", "no population raster is loaded: the share by population needs it"
+            )
 
     @abstractmethod
     def make_zones(self) -> list[ServiceZone]: ...
@@ -117,6 +121,10 @@ class ServiceEvaluation(Evaluation):
     @cached_property
     def open_km2(self) -> float:
         return float(sum(r.area for r in self.open_regions)) / 1e6
+
+    @property
+    def met(self) -> bool:
+        return self.open_km2 * 1e6 < NEGLIGIBLE_OPEN_M2
 
     @cached_property
     def area_share(self) -> float:
@@ -183,11 +191,9 @@ class ServiceEvaluation(Evaluation):
             share: float | None = share_of(shape.area - open_m2, shape.area)
             if people is not None:
                 share = people[i]
+            met, km2 = open_m2 < NEGLIGIBLE_OPEN_M2, float(shape.area) / 1e6
             rows.append(
-                AreaRow(
-                    area.code, area.name, area.name_en, area.level, share, 1.0, open_m2 < 100.0, share,
-                    open_m2 / 1e6, float(shape.area) / 1e6, area.area_km2_published,
-                )  # fmt: skip
+                AreaRow.of(area, share, area_km2=km2, target=1.0, met=met, share=share, shortfall=open_m2 / 1e6)
             )
         return rows
 
@@ -250,5 +256,5 @@ class ServiceEvaluation(Evaluation):
         there = np.array([[row["lng"], row["lat"]]], np.float64)
         return Nearby(
             str(row["key"]), str(row["name"]), (float(row["lng"]), float(row["lat"])), distance_m,
-            float(bearing_deg(point, there)[0]), bool(self.servers.counts[row_index]), self.servers.reason(row.to_dict()),
+            float(bearing_deg(point, there)[0]), bool(self.servers.counts[row_index]), self.servers.reason({str(k): v for k, v in row.items()}),
         )  # fmt: skip
