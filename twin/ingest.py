@@ -81,11 +81,19 @@ def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_
     mapping = map_columns(table, layer, request.overrides, request.where)
     source_id = request.source_id or f"{layer.name}:{table.name}"
     checked = check_table(
-        table, layer, mapping, frame, source_id=source_id, default_valid_from=twin.now(), allow_datum_inverse=allow_datum_inverse
+        table,
+        layer,
+        mapping,
+        frame,
+        source_id=source_id,
+        default_valid_from=twin.now(),
+        allow_datum_inverse=allow_datum_inverse,
     )
     checked = replace(checked, records=_with_assumed(checked))
     if frame.name in ("gcj02", "bd09"):
-        log.warning("datum inverse used: %s rows of %s, frame %s, layer %s", checked.n_rows, table.name, frame.name, layer.name)
+        log.warning(
+            "datum inverse used: %s rows of %s, frame %s, layer %s", checked.n_rows, table.name, frame.name, layer.name
+        )
     snapshot = twin.snapshot()
     existing = snapshot.layers.get(layer.name)
     districts = snapshot.areas_at("district") if layer.geometry == "point" else []

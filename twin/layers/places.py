@@ -161,7 +161,8 @@ def frame_misfit(x: Floats, y: Floats, frame: Frame, swap: str) -> Words | None:
     if others:
         ways = " / ".join(f"--frame {name}" for name in others)
         return Words(
-            f"坐标不可能是 {frame.name}；像是：{ways}", f"these cannot be {frame.name} coordinates; they look like {ways}"
+            f"坐标不可能是 {frame.name}；像是：{ways}",
+            f"these cannot be {frame.name} coordinates; they look like {ways}",
         )
     if np.mean(np.maximum(np.abs(x), np.abs(y)) < SMALL_PLANE_M) > MOST:
         return Words(

@@ -24,7 +24,9 @@ ROW = (
 
 def table_of(layer: LayerType, rows: Sequence[tuple[Any, ...]]) -> LayerTable:
     """The table of a layer from its stored rows, which must be sorted by key."""
-    values: dict[str, Sequence[Any]] = dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(ROW, ())
+    values: dict[str, Sequence[Any]] = (
+        dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(ROW, ())
+    )
     attributes = orjson.loads(b"[" + b",".join(values["attributes"]) + b"]")
     columns: dict[str, Any] = {
         "key": np.array(values["key"], object),

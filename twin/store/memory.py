@@ -60,7 +60,9 @@ class MemoryStore:
             refuse_twice(edits)
             number = len(self._transactions) + 1
             planned = [(e, *self._plan(e, replace_all)) for e in edits]
-            closed = [v for versions in self._versions.values() for v in versions if v.tx_to is None] if replace_all else []
+            closed = (
+                [v for versions in self._versions.values() for v in versions if v.tx_to is None] if replace_all else []
+            )
             closed += [old for _, old, plan in planned if old is not None and plan.closes]
             for version in closed:
                 version.tx_to = number

@@ -25,7 +25,9 @@ class Wkb(TypeDecorator[bytes]):
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Time = sa.String(27)
 
-meta = sa.Table("meta", metadata, sa.Column("name", sa.String(32), primary_key=True), sa.Column("value", sa.Text, nullable=False))
+meta = sa.Table(
+    "meta", metadata, sa.Column("name", sa.String(32), primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
 
 tx = sa.Table(
     "tx",

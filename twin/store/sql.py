@@ -45,7 +45,9 @@ class SqlStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as reason:
-            raise Unavailable(f"无法创建数据文件夹 {path.parent}：{reason}", f"cannot make the folder {path.parent}: {reason}") from None
+            raise Unavailable(
+                f"无法创建数据文件夹 {path.parent}：{reason}", f"cannot make the folder {path.parent}: {reason}"
+            ) from None
         self._engine = _sqlite_engine(path)
         with self._writing() as c:
             t.metadata.create_all(c)
@@ -68,7 +70,9 @@ class SqlStore:
                 yield c
         except sa.exc.DatabaseError as reason:
             said = str(reason.orig)
-            raise Unavailable(f"数据文件 {self.path} 现在不可用：{said}", f"the store {self.path} is not available: {said}") from None
+            raise Unavailable(
+                f"数据文件 {self.path} 现在不可用：{said}", f"the store {self.path} is not available: {said}"
+            ) from None
 
     def _writing(self) -> Any:
         return self._connection(True)
@@ -95,7 +99,9 @@ class SqlStore:
                 for r in c.execute(sa.select(t.source).where(t.source.c.tx <= tx).order_by(t.source.c.tx))
             }
             open_grids = _at(t.grid, tx)
-            grids = [GridFile(r.name, r.unit, r.source, r.content) for r in c.execute(sa.select(t.grid).where(open_grids))]
+            grids = [
+                GridFile(r.name, r.unit, r.source, r.content) for r in c.execute(sa.select(t.grid).where(open_grids))
+            ]
         return StoredState(rows, sources, grids, t.text_time(min(times)) if times else None)
 
     def commit(
@@ -108,7 +114,9 @@ class SqlStore:
             title = sources[0].id if sources else ""
             transaction = Transaction(number, at, author, reason, title, len(edits))
             c.execute(
-                sa.insert(t.tx).values(tx=number, at=t.time_text(at), author=author, reason=reason, source=title, n_edits=len(edits))
+                sa.insert(t.tx).values(
+                    tx=number, at=t.time_text(at), author=author, reason=reason, source=title, n_edits=len(edits)
+                )
             )
             if replace_all:
                 for table in (*TABLES, t.grid):
@@ -118,7 +126,9 @@ class SqlStore:
             if sources:
                 c.execute(sa.insert(t.source), [{"tx": number, **_fields(s)} for s in sources])
             for grid in grids:
-                c.execute(sa.update(t.grid).where(t.grid.c.name == grid.name, t.grid.c.tx_to.is_(None)).values(tx_to=number))
+                c.execute(
+                    sa.update(t.grid).where(t.grid.c.name == grid.name, t.grid.c.tx_to.is_(None)).values(tx_to=number)
+                )
                 c.execute(sa.insert(t.grid).values(tx=number, **_fields(grid)))
         return transaction
 
@@ -172,7 +182,11 @@ def _at(table: sa.Table, tx: int) -> Any:
 
 def _holding(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:
     valid = sa.and_(table.c.valid_from <= moment, sa.or_(table.c.valid_to.is_(None), table.c.valid_to > moment))
-    return sa.select(*(table.c[name] for name in ROW_COLUMNS)).where(_at(table, tx), valid).order_by(table.c.layer, table.c.key)
+    return (
+        sa.select(*(table.c[name] for name in ROW_COLUMNS))
+        .where(_at(table, tx), valid)
+        .order_by(table.c.layer, table.c.key)
+    )
 
 
 def _later(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:

@@ -50,10 +50,13 @@ def step(edit: Edit, current: Current | None, last_version: int) -> Step:
     """
     layer, key, new = edit.record.layer, edit.record.key, edit.record
     if edit.op == "add":
-        ended = current is not None and current.record.valid_to is not None and current.record.valid_to <= new.valid_from
+        ended = (
+            current is not None and current.record.valid_to is not None and current.record.valid_to <= new.valid_from
+        )
         if current is not None and not ended:
             raise Conflict(
-                f"{layer} 中已有编号 {key}（版本 {current.version}）", f"{layer} {key} exists (version {current.version})"
+                f"{layer} 中已有编号 {key}（版本 {current.version}）",
+                f"{layer} {key} exists (version {current.version})",
             )
         return Step(False, ((last_version + 1, new),))
     if current is None or current.version != edit.expected_version:
