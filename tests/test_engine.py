@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import shapely
 
 from tests.world import CENTRE, HAND, LONG_AGO, NOW, PLAN, charger, district, offset, twin_with
 from twin.engine import Twin
@@ -113,6 +114,16 @@ def test_changes_add_change_and_remove():
     assert share(Change("change", "chargers", "b", {"lifecycle": "operating"})) == pytest.approx(2 * one_disc, rel=1e-5)
     assert share(Change("remove", "chargers", "a")) == 0
     assert share(Change("change", "chargers", "a", {"lng": lng, "lat": lat})) == pytest.approx(one_disc, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [shapely.box(-180, -90, 180, 90), shapely.Point(*CENTRE), shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])],
+    ids=["the whole world", "a point", "a bow tie"],
+)
+def test_a_drawn_polygon_must_be_one_and_of_a_size_that_a_plane_can_hold(polygon):
+    with pytest.raises(BadParameter):
+        twin_with(district()).cover("camera-count", polygon=polygon)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from twin.frames import MetricFrame, geodesic_area_km2
 from twin.model import Area, Cells, Geometries, LngLat
 
 WHOLE_EDGES_DEG = 360.0
+MAX_EXTENT_DEG = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,19 @@ def scope_of_polygon(geometry: BaseGeometry) -> Scope:
     """A drawn polygon as a scope.
 
     Raises:
-        BadParameter: it is not a valid polygon with an area.
+        BadParameter: it is not a valid polygon with an area, or is wider than a local metric frame is right for.
     """
     if geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.is_empty or not geometry.is_valid:
         reason = shapely.is_valid_reason(geometry)
         raise BadParameter(
             f"需要一个有效的多边形，收到 {geometry.geom_type}（{reason}）",
             f"a valid polygon is needed, got {geometry.geom_type} ({reason})",
+        )
+    west, south, east, north = geometry.bounds
+    if max(east - west, north - south) > MAX_EXTENT_DEG:
+        raise BadParameter(
+            f"范围过大：不超过 {MAX_EXTENT_DEG:g}°（约 200 km），否则距离和面积不准",
+            f"the polygon is too large: at most {MAX_EXTENT_DEG:g} degrees (some 200 km), or distances and areas go wrong",
         )
     return Scope(Area("", "自绘范围", "drawn area", "aoi", geometry))
 
