@@ -46,7 +46,7 @@ class Twin:
         self, store: Store, plan: Plan, read_grid: Callable[[GridFile], DemandGrid], clock: Callable[[], datetime]
     ) -> None:
         self.store, self.plan, self._read_grid, self._clock = store, plan, read_grid, clock
-        self._lock = RLock()
+        self._lock, self._judging = RLock(), RLock()
         self._current: tuple[int, datetime | None, Snapshot] | None = None
         self._evaluations: OrderedDict[tuple[Any, ...], Evaluation] = OrderedDict()
         self._scopes: OrderedDict[tuple[Any, ...], Scope] = OrderedDict()
@@ -108,7 +108,7 @@ class Twin:
         """Evaluations are kept by everything they depend on."""
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
         key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, area, told)
-        with self._lock:
+        with self._judging:
             scope = _remember(self._scopes, (snapshot.id, area), lambda: Scope(self.area(snapshot, area)))
             return _remember(self._evaluations, key, lambda: self._evaluate(snapshot, clause, scope, settings))
 

@@ -11,6 +11,8 @@ from twin.errors import BadParameter, Fault, Words
 from twin.model import LIFECYCLES
 
 P = TypeVar("P")
+SMALLEST, LARGEST = 1e-3, 1e5
+"""Of numbers: smaller discs have no shape, larger ones (100 km) no meaning here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,17 @@ def _boolean(raw: Any) -> bool:
 def _number(raw: Any) -> float:
     if isinstance(raw, bool):
         raise TypeError("must be a number")
-    number = float(raw)
-    if not math.isfinite(number):
-        raise ValueError("must be a finite number")
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"must be a number of at most {LARGEST:g}")
     return number
 
 
 def _positive(raw: Any) -> float:
     number = _number(raw)
-    if number <= 0:
-        raise ValueError("must be greater than 0")
+    if number < SMALLEST:
+        raise ValueError(f"must be greater than 0, at least {SMALLEST:g}")
     return number

@@ -27,7 +27,7 @@ POLYGON = 3
 def discs(xy: XY, radius_m: float) -> Geometries:
     """A polygon for each centre, of the circle's area, within 0.05 m of it."""
     # A polygon of the circle's area stands out by radius · step² / 12 at its corners.
-    n = math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * MAX_DEVIATION_M)))
+    n = max(8, math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * MAX_DEVIATION_M))))
     step = 2 * math.pi / n
     angles = step * np.arange(n)
     equal_area_radius_m = radius_m * math.sqrt(step / math.sin(step))
