@@ -115,3 +115,12 @@ def test_every_clause_has_an_answer_and_none_is_left_out():
     results = {c.id: twin.cover(c.id).result for c in PLAN.clauses}
     assert {r.status for r in results.values()} == {"no-data"}
     assert all(r.value is None and r.met is None for r in results.values())
+
+
+def test_an_area_that_reaches_beyond_the_loaded_data_is_partial_and_says_how_much_is_in_them():
+    west, south, east, north = square(2000).bounds
+    extent = area("data-extent", "zone", shapely.box(west, south, CENTRE[0], north))
+    world = snapshot([*district(2000), extent, asset("sensors", "a", CENTRE, domain="road")])
+    result = evaluate("sensor-count", world).result
+    assert result.status == "partial"
+    assert result.area_with_data_km2 == pytest.approx(result.area_km2 / 2, rel=1e-4)

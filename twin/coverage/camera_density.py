@@ -78,7 +78,7 @@ class CameraDensity(Evaluation):
         with_value = windows.area_km2[judged].sum()
         share = float(windows.area_km2[passing].sum() / with_value) if with_value > 0 else None
         return Result(
-            value=n / area_km2, met=meets(self.scene.clause, n / area_km2), share=share, denominator="area", status="ok",
+            value=n / area_km2, met=meets(self.scene.clause, n / area_km2), share=share, denominator="area", status=self.scene.status,
             nominal=n / area_km2, effective=n_online / area_km2,
             n_unknown=int(self.n_devices[self.counted & online.isna().to_numpy()].sum()),
             by_state=by_state(self.table, self.inside), parameters=self.parameters, facts=self._facts(n, share),

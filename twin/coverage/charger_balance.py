@@ -50,7 +50,7 @@ class ChargerBalance(Evaluation):
         rows = [r for r in service.area_rows(parameters.level) if r.share is not None]
         worst = min(rows, key=lambda r: (r.share or 0.0, r.code), default=None)
         self.result = Result(
-            value=worst.share if worst else None, met=None, share=None, denominator="area", status=service.status,
+            value=worst.share if worst else None, met=None, share=None, denominator="area", status=scene.status,
             nominal=worst.share if worst else None, parameters=parameters,
             facts={
                 "worst_name": worst.name if worst else None,

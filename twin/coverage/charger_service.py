@@ -15,8 +15,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from twin.coverage.counting import NoData
 from twin.coverage.parameters import Zone
-from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene, by_state
+from twin.coverage.result import Evaluation, Explanation, Gap, Result, Scene, by_state
 from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
 from twin.errors import RuleUnready, Words
 from twin.model import LayerTable
@@ -80,26 +81,9 @@ def evaluate(scene: Scene, parameters: ChargerServiceParameters) -> Evaluation:
         )
     table = scene.table(LAYER)
     if table is None:
-        return NoStations(scene, parameters)
+        return NoData(scene, parameters, (LAYER,))
     servers = Servers(table, counted(table, parameters), lambda row: why_not(row, parameters))
     return ChargerService(scene, parameters, servers)
-
-
-class NoStations(Evaluation):
-    """No charger layer: nothing is judged."""
-
-    def __init__(self, scene: Scene, parameters: ChargerServiceParameters) -> None:
-        self.result = Result(
-            value=None, met=None, share=None, denominator=parameters.denominator, status="no-data",
-            parameters=parameters, missing_layers=(LAYER,), **scene.provenance(()),
-        )  # fmt: skip
-
-    def area_rows(self, level: str) -> list[AreaRow]:
-        return []
-
-    def cells(self, resolution: int) -> CellTable:
-        empty = np.empty(0)
-        return CellTable(resolution, np.empty(0, np.uint64), empty, empty, np.empty(0, object), empty)
 
 
 class ChargerService(ServiceEvaluation):
@@ -132,7 +116,7 @@ class ChargerService(ServiceEvaluation):
         online = table.frame["online"]
         effective = self.with_servers(online.fillna(False).to_numpy(bool))
         return Result(
-            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.status,
+            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.scene.status,
             nominal=self.share, effective=effective.share,
             n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
             by_state=by_state(table, inside), parameters=self.parameters, facts=self._facts(effective.share, inside),

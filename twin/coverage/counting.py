@@ -56,7 +56,7 @@ class Count(Evaluation):
         n_devices, online = table.frame["n_devices"].to_numpy(), table.frame["online"]
         n = int(n_devices[self.counted].sum())
         self.result = Result(
-            value=n, met=meets(scene.clause, n), share=None, denominator=None, status="ok", nominal=n,
+            value=n, met=meets(scene.clause, n), share=None, denominator=None, status=scene.status, nominal=n,
             effective=int(n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum()),
             n_unknown=int(n_devices[self.counted & online.isna().to_numpy()].sum()),
             by_state=by_state(table, self.inside), parameters=parameters,

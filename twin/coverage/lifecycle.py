@@ -47,7 +47,7 @@ class LifecycleShare(Evaluation):
         share = float(self.recorded.mean()) if len(state) else None
         self.result = Result(
             value=share, met=None if share is None else meets(scene.clause, share), share=share, denominator="assets",
-            status="ok" if len(state) else "no-data", nominal=share,
+            status=scene.status if len(state) else "no-data", nominal=share,
             by_state={s: int((state == s).sum()) for s in LIFECYCLES}, parameters=parameters,
             facts={"n_assets": len(state), "n_assumed": int((~self.recorded).sum())}, **scene.provenance(layers),
         )  # fmt: skip

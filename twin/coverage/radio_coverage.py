@@ -76,7 +76,7 @@ class RadioCoverage(ServiceEvaluation):
         provenance = self.scene.provenance((LAYER,))
         provenance["labels"] = ("model", *provenance["labels"])
         return Result(
-            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.status,
+            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.scene.status,
             nominal=self.share, effective=effective,
             n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
             by_state=by_state(table, self.scope.contains(table.lnglat)), parameters=self.parameters,

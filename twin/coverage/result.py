@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,10 @@ from twin.model import BUILT, LIFECYCLES, Area, Cells, LayerTable, Snapshot
 from twin.plan import Clause
 
 Status = Literal["ok", "partial", "no-data"]
+
+DATA_EXTENT = "data-extent"
+"""Code of the area that says how far the loaded data reach."""
+WITHIN = 0.999
 
 LABELS: dict[str, Words] = {
     "synthetic": Words("模拟数据，不代表实际情况", "Synthetic data, not real"),
@@ -35,7 +40,7 @@ class Result:
 
     ``value`` and ``target`` are in ``unit``; ``share`` is 0 to 1 of ``denominator``. ``nominal`` (投运口径) counts all in
     operation, ``effective`` (在线口径) those online; ``n_unknown`` counts devices whose online state is unknown.
-    ``area_km2`` is the drawn area, geodesic. ``facts`` are the figures of the rule's card.
+    ``area_km2`` is the drawn area, geodesic; ``area_with_data_km2`` its part in the loaded data. ``facts`` are the figures of the rule's card.
     """
 
     rule: str
@@ -47,6 +52,7 @@ class Result:
     status: Status
     area: Area
     area_km2: float
+    area_with_data_km2: float
     binding: bool
     as_of: datetime
     known_at: datetime
@@ -200,7 +206,21 @@ class Scene:
         if bound.code == self.scope.area.code:
             return True
         inside = self.scope.frame.project(bound.geometry).intersection(self.scope.shape).area
-        return bool(inside >= 0.999 * self.scope.shape.area)
+        return bool(inside >= WITHIN * self.scope.shape.area)
+
+    @cached_property
+    def area_with_data_km2(self) -> float:
+        """What of the area lies in the extent that the loaded data claim to cover; all of it where they claim none."""
+        extent = self.snapshot.areas.get(DATA_EXTENT)
+        if extent is None:
+            return self.scope.area_km2
+        inside = self.scope.frame.project(extent.geometry).intersection(self.scope.shape).area
+        return self.scope.area_km2 * float(inside / self.scope.shape.area)
+
+    @property
+    def status(self) -> Status:
+        """``partial`` where a part of the area lies outside the data that are loaded."""
+        return "ok" if self.area_with_data_km2 >= WITHIN * self.scope.area_km2 else "partial"
 
     def provenance(self, layers: tuple[str, ...]) -> dict[str, Any]:
         """The fields that every result carries, and the labels its sources ask for."""
@@ -219,6 +239,7 @@ class Scene:
             "clause": self.clause,
             "area": self.scope.area,
             "area_km2": self.scope.area_km2,
+            "area_with_data_km2": self.area_with_data_km2,
             "binding": self.binding,
             "as_of": self.snapshot.as_of,
             "known_at": self.snapshot.known_at,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.gaps import largest_first, service_gaps
-from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Nearby, Scene, Status
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Nearby, Scene
 from twin.coverage.scope import assign_to_areas, clip, points_inside, project_cells
 from twin.coverage.service import XY, area_inside, nearest_distance_m, open_region
 from twin.errors import RuleUnready, Words
@@ -169,15 +169,6 @@ class ServiceEvaluation(Evaluation):
         if self.denominator == POPULATION:
             return self.population_share or 0.0
         return self.area_share
-
-    @cached_property
-    def status(self) -> Status:
-        """``partial`` where a part of the area lies outside the data that are loaded."""
-        extent = self.scene.snapshot.areas.get("data-extent")
-        if extent is None:
-            return "ok"
-        inside = self.scope.frame.project(extent.geometry).intersection(self.scope.shape).area
-        return "ok" if inside >= 0.999 * self.scope.shape.area else "partial"
 
     def area_rows(self, level: str) -> list[AreaRow]:
         areas = self.scene.snapshot.areas_at(level)
