@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
+import threading
 
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
 from twin.cli.data import write_reference_twin
-from twin.errors import BadParameter, Unavailable
+from twin.engine import Twin
+from twin.errors import BadParameter, TwinError, Unavailable
 from twin.settings import Settings
+
+FIRST_RESOLUTION = 9
 
 
 def check_port(host: str, port: int) -> None:
@@ -36,6 +41,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def warm_up(twin: Twin) -> None:
+    """Judge every clause once, so that the first page need not wait. A rule that cannot be judged says so when asked."""
+    for clause in twin.plan.clauses:
+        with contextlib.suppress(TwinError):
+            evaluation = twin.cover(clause.id)
+            _ = evaluation.result, evaluation.gaps(), evaluation.cells(FIRST_RESOLUTION)
 
 
 @click.command()
@@ -64,6 +77,7 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
         )
     app = create_app(door.twin, door.settings)
     shown = f"[{host}]" if ":" in host else host
+    threading.Thread(target=warm_up, args=(door.twin,), daemon=True).start()
     door.say(f"地图：http://{shown}:{port}/map  （Ctrl+C 停止）", f"map: http://{shown}:{port}/map  (Ctrl+C stops)")
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
