@@ -14,7 +14,7 @@ import pandas as pd
 
 from twin.cells import points_to_cells
 from twin.errors import BadParameter, Fault, Words
-from twin.layers import LAYERS
+from twin.layers import LAYERS, Field
 from twin.layers.tabulate import CELL_RESOLUTION
 from twin.model import Change, LayerTable, Snapshot
 
@@ -105,7 +105,7 @@ def _faults(where: str, change: Change, snapshot: Snapshot) -> list[Fault]:
         if name not in allowed:
             said = ", ".join(["lng", "lat", *allowed])
             faults.append(_fault(where, name, value, f"未知字段，已知：{said}", f"unknown field; known: {said}"))
-        elif not _fits(allowed[name].kind, allowed[name].domain, value):
+        elif not _fits(allowed[name], value):
             said = ", ".join(allowed[name].domain) or allowed[name].kind
             faults.append(_fault(where, name, value, f"应为：{said}", f"must be: {said}"))
     return faults + _place_faults(where, change)
@@ -129,16 +129,20 @@ def _place_faults(where: str, change: Change) -> list[Fault]:
     return faults
 
 
-def _fits(kind: str, domain: tuple[str, ...], value: Any) -> bool:
+def _fits(field: Field, value: Any) -> bool:
     if value is None:
         return True
-    if kind == "enum":
-        return value in domain
-    if kind == "bool":
+    if field.kind == "enum":
+        return value in field.domain
+    if field.kind == "bool":
         return isinstance(value, bool)
-    if kind in ("int", "float"):
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    return isinstance(value, str)
+    if field.kind not in ("int", "float"):
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    low, high = field.minimum, field.maximum
+    in_range = (low is None or value >= low) and (high is None or value <= high)
+    return in_range and (field.kind == "float" or value == int(value))
 
 
 def _fault(where: str, column: str, value: Any, zh: str, en: str) -> Fault:

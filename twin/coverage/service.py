@@ -26,8 +26,8 @@ POLYGON = 3
 
 def discs(xy: XY, radius_m: float) -> Geometries:
     """A polygon for each centre, of the circle's area, within 0.05 m of it."""
-    # A polygon of the circle's area stands out by radius · step² / 12 at its corners.
-    n = max(8, math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * MAX_DEVIATION_M))))
+    # A polygon of the circle's area stands out by radius · step² / 12 at its corners; one corner more for the rest.
+    n = max(8, 1 + math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * MAX_DEVIATION_M))))
     step = 2 * math.pi / n
     angles = step * np.arange(n)
     equal_area_radius_m = radius_m * math.sqrt(step / math.sin(step))
@@ -46,6 +46,12 @@ def open_region(region: BaseGeometry, xy: XY, radius_m: float) -> BaseGeometry:
     if region.is_empty or len(xy) == 0:
         return region
     places = np.unique(xy, axis=0)
+    west, south, east, north = region.bounds
+    farthest_corner_m = np.hypot(
+        np.maximum(places[:, 0] - west, east - places[:, 0]), np.maximum(places[:, 1] - south, north - places[:, 1])
+    )
+    if farthest_corner_m.min() <= radius_m:
+        return shapely.MultiPolygon()
     near = shapely.dwithin(region, shapely.points(places), radius_m)
     return polygonal(region.difference(shapely.union_all(discs(places[near], radius_m))))
 

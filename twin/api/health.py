@@ -1,0 +1,21 @@
+"""Whether the server lives and whether it can answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from twin.api.replies import json_reply
+from twin.api.world import Served
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def alive(request: Request) -> Response:
+    return json_reply(request, {"status": "alive"})
+
+
+@router.get("/readyz")
+def ready(request: Request, world: Served) -> Response:
+    """503 while the store cannot be read."""
+    return json_reply(request, {"status": "ready", "tx": world.twin.store.head()})

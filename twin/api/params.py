@@ -1,0 +1,172 @@
+"""Query parameters that several routes share, each read in one place; and the refusal of unknown ones."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
+
+from twin.api.encoded import Bbox
+from twin.api.world import When
+from twin.errors import BadParameter, Fault, Words
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+EVERYWHERE = frozenset({"lang"})
+
+
+@runtime_checkable
+class TakesMore(Protocol):
+    """A dependency whose query parameters depend on the request."""
+
+    def also_known(self, request: Request) -> Collection[str]:
+        """The names it takes besides those it declares."""
+        ...
+
+
+def bad(where: str, name: str, value: str, zh: str, en: str) -> BadParameter:
+    """One wrong parameter as an error."""
+    return BadParameter(f"{name} 有误：{zh}", f"bad {name}: {en}", [Fault(where, name, value, Words(zh, en))])
+
+
+async def known_parameters_only(request: Request) -> None:
+    """Refuse query parameters that the route does not take, naming those it does.
+
+    Raises:
+        BadParameter: with one fault for each.
+    """
+    known = declared(request) | EVERYWHERE
+    for dependant in dependants(request):
+        if isinstance(dependant.call, TakesMore):
+            known |= set(dependant.call.also_known(request))
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        said = ", ".join(sorted(known)) or "—"
+        words = Words(f"未知参数，已知：{said}", f"unknown parameter; known: {said}")
+        named = ", ".join(unknown)
+        faults = [Fault("query", name, request.query_params[name], words) for name in unknown]
+        raise BadParameter(f"未知参数 {named}，已知：{said}", f"unknown parameter {named}; known: {said}", faults)
+
+
+def declared(request: Request) -> set[str]:
+    """The query parameters that the request's route declares."""
+    return {field.alias for dependant in dependants(request) for field in dependant.query_params}
+
+
+def dependants(request: Request) -> Iterator[Dependant]:
+    """What the request's route depends on, itself included."""
+    waiting: list[Dependant] = [request.scope["route"].dependant]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting += found.dependencies
+
+
+def moment(text: str | None, name: str, where: str = "query", *, day: time = time.max) -> datetime | None:
+    """An ISO date or date-time in UTC. A date means the end of that day in Asia/Shanghai; no offset means that zone too.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return datetime.combine(date.fromisoformat(text), day, SHANGHAI).astimezone(UTC)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].+", text, re.ASCII):
+            # an unescaped + in a query string arrives as a blank
+            read = datetime.fromisoformat(re.sub(r"(T.*) (\d{2}:?\d{2})$", r"\1+\2", text))
+            return (read if read.tzinfo else read.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    zh = "应为日期或时间，如 2025-12-31 或 2025-12-31T08:00:00Z"
+    raise bad(where, name, text, zh, "must be a date or a date-time, like 2025-12-31 or 2025-12-31T08:00:00Z")
+
+
+async def _when(
+    as_of: Annotated[
+        str | None, Query(description="数据时点: when it is true in the world; a date is the end of that day")
+    ] = None,
+    known_at: Annotated[str | None, Query(description="台账时点: as it had been recorded by then")] = None,
+) -> When:
+    return When(moment(as_of, "as_of"), moment(known_at, "known_at"))
+
+
+Times = Annotated[When, Depends(_when)]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Both ends included; None = open."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def parse_interval(text: str) -> Interval:
+    """OGC's ``datetime``: a moment, a day, or ``start/end`` where ``..`` or nothing is open.
+
+    Raises:
+        BadParameter: it is none of these, or ends before it starts.
+    """
+    first, slash, last = text.partition("/")
+    ends = [None if slash and part in ("", "..") else part for part in (first, last if slash else first)]
+    start, end = moment(ends[0], "datetime", day=time.min), moment(ends[1], "datetime")
+    if start is not None and end is not None and start > end:
+        raise bad("query", "datetime", text, "结束早于开始", "ends before it starts")
+    return Interval(start, end)
+
+
+async def _interval(
+    datetime: Annotated[
+        str | None,
+        Query(description="of what holds at as_of: valid then; a date-time, a date, or start/end, .. = open"),
+    ] = None,
+) -> Interval | None:
+    return None if datetime is None else parse_interval(datetime)
+
+
+During = Annotated[Interval | None, Depends(_interval)]
+
+
+def parse_bbox(text: str) -> Bbox:
+    """``west,south,east,north`` in degrees; with heights (6 numbers) they are ignored.
+
+    Raises:
+        BadParameter: it is not that.
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 6:
+        numbers = [numbers[i] for i in (0, 1, 3, 4)]
+    if len(numbers) != 4 or not all(math.isfinite(n) for n in numbers):
+        zh, en = (
+            "应为 4 个数字：西,南,东,北（度，经度在前）",
+            "must be 4 numbers: west,south,east,north in degrees, longitude first",
+        )
+        raise bad("query", "bbox", text, zh, en)
+    west, south, east, north = numbers
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        zh = "经度应为 -180 至 180，纬度应为 -90 至 90，且南不大于北"
+        en = "longitudes must be -180 to 180, latitudes -90 to 90, south not above north"
+        raise bad("query", "bbox", text, zh, en)
+    return west, south, east, north
+
+
+async def _bbox(
+    bbox: Annotated[
+        str | None, Query(description="west,south,east,north in degrees (CRS84)", examples=["121.3,31.1,121.4,31.2"])
+    ] = None,
+) -> Bbox | None:
+    return None if bbox is None else parse_bbox(bbox)
+
+
+Box = Annotated[Bbox | None, Depends(_bbox)]

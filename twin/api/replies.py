@@ -1,0 +1,104 @@
+"""Raw bytes as responses: media types, gzip where it is accepted, strong ETags. Data never pass through a JSON encoder twice."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+JSON, GEOJSON, MVT = "application/json", "application/geo+json", "application/vnd.mapbox-vector-tile"
+SCHEMA_JSON = "application/schema+json"
+MIN_GZIP = 1024
+LARGE = 1 << 18
+
+
+def dumps(value: Any) -> bytes:
+    """JSON; NaN becomes null, NumPy numbers are numbers, times end in Z."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether gzip is among the encodings the caller takes."""
+    for item in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, options = item.strip().partition(";")
+        if name.strip() in ("gzip", "*"):
+            return options.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def compress(content: bytes) -> bytes:
+    """Gzip, fast for what is large; the same content gives the same bytes."""
+    return gzip.compress(content, 1 if len(content) > LARGE else 6, mtime=0)
+
+
+def reply(
+    request: Request, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Bytes, compressed if they are worth it and the caller takes it."""
+    sent = {"vary": "Accept-Encoding, Accept-Language", **(headers or {})}
+    if len(content) >= MIN_GZIP and accepts_gzip(request):
+        content = compress(content)
+        sent["content-encoding"] = "gzip"
+    return Response(content, headers=sent, media_type=media_type)
+
+
+def json_reply(
+    request: Request, value: Any, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Response:
+    return reply(request, dumps(value), media_type, headers)
+
+
+class Packed:
+    """What is sent again and again: kept gzipped, with the hash of its bytes."""
+
+    __slots__ = ("etag", "gzipped", "size")
+
+    def __init__(self, content: bytes) -> None:
+        self.gzipped = compress(content)
+        self.etag = hashlib.blake2b(content, digest_size=12).hexdigest()
+        self.size = len(content)
+
+    @property
+    def content(self) -> bytes:
+        return gzip.decompress(self.gzipped)
+
+
+def packed_reply(request: Request, kept: Packed, media_type: str, *, empty: bool = False) -> Response:
+    """304 if the caller has it already, 204 if ``empty``. The gzipped form has an ETag of its own."""
+    gzipped = not empty and accepts_gzip(request)
+    headers = {
+        "etag": f'"{kept.etag}-gz"' if gzipped else f'"{kept.etag}"',
+        "cache-control": "no-cache",
+        "vary": "Accept-Encoding",
+    }
+    if has_already(request, kept.etag):
+        return Response(status_code=304, headers=headers)
+    if empty:
+        return Response(status_code=204, headers=headers)
+    if gzipped:
+        headers["content-encoding"] = "gzip"
+    return Response(kept.gzipped if gzipped else kept.content, headers=headers, media_type=media_type)
+
+
+def has_already(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names it in either form."""
+    known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    return bool(known & {f'"{etag}"', f'"{etag}-gz"', "*"})
+
+
+def url(request: Request, path: str, query: str = "") -> str:
+    """An absolute address on the host that the caller asked."""
+    base = str(request.base_url).rstrip("/")
+    return f"{base}{path}?{query}" if query else f"{base}{path}"
+
+
+def link(
+    request: Request, rel: str, path: str, title: str = "", media_type: str = JSON, query: str = ""
+) -> dict[str, str]:
+    """An OGC API link."""
+    entry = {"rel": rel, "type": media_type, "href": url(request, path, query)}
+    return {**entry, "title": title} if title else entry
