@@ -15,7 +15,7 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("errors", frozenset({"errors"})),
     ("kernel", frozenset({"model", "frames", "offsets", "cells", "plan", "ports", "times"})),
     ("domain", frozenset({"layers", "coverage"})),
-    ("engine", frozenset({"engine", "ingest"})),
+    ("engine", frozenset({"engine", "ingest", "kept"})),
     ("adapters", frozenset({"store", "readers", "demo"})),
     ("doors", frozenset({"api", "cli", "maps", "notebook", "opening", "settings", "__main__"})),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import shapely
 
@@ -139,3 +141,19 @@ def test_a_date_is_the_end_of_that_day_in_shanghai(text, utc):
 def test_what_is_no_time_says_how_to_write_one(text):
     with pytest.raises(BadParameter, match="2025-12-31"):
         parse_moment(text)
+
+
+def test_many_threads_may_ask_at_once():
+    """Evaluations share prepared geometries, which GEOS does not let two threads use."""
+    rng = np.random.default_rng(1)
+    stations = [charger(f"c{i}", offset(CENTRE, *rng.uniform(-5000, 5000, 2))) for i in range(60)]
+    twin = twin_with([*district(), *stations])
+
+    def ask(i: int) -> tuple[float | None, int, bool | None]:
+        evaluation = twin.cover("charger-service", parameters={"min_connectors": i % 5})
+        place = offset(CENTRE, 100 * i, 0)
+        return evaluation.result.share, len(evaluation.cells(8 + i % 2).cells), evaluation.explain(*place).served
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, range(40)))
+    assert together == [ask(i) for i in range(40)]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import gc
 import hashlib
 import marshal
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage import RULES
 from twin.coverage.changes import apply_changes
-from twin.coverage.result import Evaluation, Scene
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene
 from twin.coverage.scope import Scope, scope_of_polygon
 from twin.errors import NotFound
+from twin.kept import Kept
 from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, table_of
 from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transaction
@@ -27,7 +27,7 @@ from twin.plan import Clause, Plan
 from twin.ports import GridFile, Store, StoredState
 
 DISTRICT = "310112"
-N_CACHED = 64
+N_KEPT = 64
 PLAIN_MARSHAL = 2
 """The last format that writes equal values as equal bytes (no references, no interning)."""
 
@@ -48,8 +48,8 @@ class Twin:
         self.store, self.plan, self._read_grid, self._clock = store, plan, read_grid, clock
         self._lock, self._judging = RLock(), RLock()
         self._current: tuple[int, datetime | None, Snapshot] | None = None
-        self._evaluations: OrderedDict[tuple[Any, ...], Evaluation] = OrderedDict()
-        self._scopes: OrderedDict[tuple[Any, ...], Scope] = OrderedDict()
+        self._evaluations: Kept[Evaluation] = Kept(N_KEPT)
+        self._scopes: Kept[Scope] = Kept(N_KEPT)
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
         """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes."""
@@ -108,9 +108,8 @@ class Twin:
         """Evaluations are kept by everything they depend on."""
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
         key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, area, told)
-        with self._judging:
-            scope = _remember(self._scopes, (snapshot.id, area), lambda: Scope(self.area(snapshot, area)))
-            return _remember(self._evaluations, key, lambda: self._evaluate(snapshot, clause, scope, settings))
+        scope = self._scopes.get((snapshot.id, area), lambda: Scope(self.area(snapshot, area)))
+        return self._evaluations.get(key, lambda: self._evaluate(snapshot, clause, scope, settings))
 
     def default_area(self, clause: Clause, snapshot: Snapshot) -> str:
         """What a rule judges unless told: the clause's scope, else the district, else the first district loaded."""
@@ -120,12 +119,16 @@ class Twin:
         return DISTRICT if DISTRICT in snapshot.areas or not districts else districts[0].code
 
     def _evaluate(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> Evaluation:
+        with self._judging:
+            return OneAtATime(self._judged(snapshot, clause, scope, settings), self._judging)
+
+    def _judged(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> Evaluation:
         rule = RULES[clause.rule]
         scene = Scene(snapshot, scope, clause)
         parameters = rule.read(clause.parameters, settings)
         if rule.needs is None:
             return rule.evaluate(scene, parameters)
-        other = self._evaluate(snapshot, self.plan.clause(rule.needs), scope, {})
+        other = self._judged(snapshot, self.plan.clause(rule.needs), scope, {})
         return rule.evaluate(scene, parameters, other)
 
     def commit(
@@ -153,17 +156,33 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-T = TypeVar("T")
+class OneAtATime(Evaluation):
+    """An evaluation whose work waits for all other judging: GEOS's prepared geometries, which scopes and areas share,
+    must not be used by two threads (libgeos/geos issue 825)."""
 
+    def __init__(self, evaluation: Evaluation, lock: AbstractContextManager[Any]) -> None:
+        self._evaluation, self._lock = evaluation, lock
 
-def _remember(cache: OrderedDict[tuple[Any, ...], T], key: tuple[Any, ...], make: Callable[[], T]) -> T:
-    """The value kept under a key, made if absent; the least recently used ones are dropped."""
-    if key not in cache:
-        cache[key] = make()
-    cache.move_to_end(key)
-    while len(cache) > N_CACHED:
-        cache.popitem(last=False)
-    return cache[key]
+    @property
+    def result(self) -> Result:  # type: ignore[override]
+        with self._lock:
+            return self._evaluation.result
+
+    def area_rows(self, level: str) -> list[AreaRow]:
+        with self._lock:
+            return self._evaluation.area_rows(level)
+
+    def gaps(self, min_area_km2: float = 0.0) -> list[Gap]:
+        with self._lock:
+            return self._evaluation.gaps(min_area_km2)
+
+    def cells(self, resolution: int) -> CellTable:
+        with self._lock:
+            return self._evaluation.cells(resolution)
+
+    def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
+        with self._lock:
+            return self._evaluation.explain(lng, lat, n_nearest)
 
 
 def _passed(moment: datetime | None, now: datetime) -> bool:

@@ -11,10 +11,9 @@ import numpy as np
 from twin.coverage.lifecycle import ASSUMED
 from twin.coverage.scope import assign_to_areas
 from twin.engine import Twin
-from twin.errors import FrameUndeclared, NotFound
+from twin.errors import FrameUndeclared
 from twin.frames import Frame, parse_frame
-from twin.layers import LAYERS
-from twin.layers.base import LayerType
+from twin.layers import LAYERS, layer_named
 from twin.layers.check import Checked, check_table
 from twin.layers.diff import ImportDiff, diff
 from twin.layers.mapping import ColumnMap, map_columns
@@ -57,18 +56,6 @@ class ImportReport:
     n_outside: int | None
 
 
-def layer_type(name: str) -> LayerType:
-    """The layer type of that name.
-
-    Raises:
-        NotFound: naming those there are.
-    """
-    if name not in LAYERS:
-        known = ", ".join(LAYERS)
-        raise NotFound(f"没有图层“{name}”，现有：{known}", f"no layer {name!r}; there are: {known}")
-    return LAYERS[name]
-
-
 def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_inverse: bool) -> ImportReport:
     """The dry run: nothing is written.
 
@@ -76,7 +63,7 @@ def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_
         FrameUndeclared: no frame is declared, or the file's own says another.
         MappingAmbiguous, InvalidInput, InverseNotAllowed: as the steps say.
     """
-    layer = layer_type(request.layer)
+    layer = layer_named(request.layer)
     frame = _declared_frame(table, request)
     mapping = map_columns(table, layer, request.overrides, request.where)
     source_id = request.source_id or f"{layer.name}:{table.name}"

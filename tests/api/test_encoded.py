@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin.api.encoded import Encoded, encode
-from twin.api.kept import Kept
 from twin.api.mercator import MAX_LAT, lnglat_to_unit, morton, tile_codes, unit_to_lnglat
 from twin.api.wire import plain
+from twin.kept import Kept
 
 places = st.lists(st.tuples(st.floats(-180, 179.999), st.floats(-85, 85)), min_size=1, max_size=30)
 

@@ -118,7 +118,7 @@ def test_every_clause_has_an_answer_and_none_is_left_out():
 
 
 def test_an_area_that_reaches_beyond_the_loaded_data_is_partial_and_says_how_much_is_in_them():
-    west, south, east, north = square(2000).bounds
+    west, south, _, north = square(2000).bounds
     extent = area("data-extent", "zone", shapely.box(west, south, CENTRE[0], north))
     world = snapshot([*district(2000), extent, asset("sensors", "a", CENTRE, domain="road")])
     result = evaluate("sensor-count", world).result

@@ -14,9 +14,9 @@ from twin.api.language import Language
 from twin.api.params import Box, During, Times
 from twin.api.replies import GEOJSON, JSON, MVT, SCHEMA_JSON, dumps, json_reply, link, reply, url
 from twin.api.wire import time_text
-from twin.api.world import Served, When, World, layer_named
+from twin.api.world import Served, When, World
 from twin.errors import NotFound
-from twin.layers import LAYERS
+from twin.layers import LAYERS, layer_named
 
 
 async def _json(f: Annotated[Literal["json"], Query(description="format")] = "json") -> None:

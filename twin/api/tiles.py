@@ -17,10 +17,10 @@ from twin.api.params import Times
 from twin.api.replies import GEOJSON, MVT, Packed, json_reply, packed_reply, url
 from twin.api.tile_content import Tile, geojson_tile, mvt_tile
 from twin.api.wire import cell_columns
-from twin.api.world import Served, World, layer_named
+from twin.api.world import Served, World
 from twin.cells import cell_polygons
 from twin.errors import NotFound
-from twin.layers import LayerType
+from twin.layers import LayerType, layer_named
 from twin.model import Snapshot
 
 router = APIRouter(tags=["tiles"])

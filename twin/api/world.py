@@ -10,11 +10,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from twin.api.encoded import Encoded, aggregate, encode_layer
-from twin.api.kept import Kept
 from twin.cells import points_to_cells
 from twin.engine import Twin
-from twin.errors import NotFound
-from twin.layers import LAYERS, LayerType
+from twin.kept import Kept
+from twin.layers import LayerType
 from twin.model import Snapshot
 from twin.settings import Settings
 
@@ -65,18 +64,6 @@ class World:
         table = snapshot.layers[layer.name]
         key: Hashable = (snapshot.id, layer.name, resolution)
         return self.hexes.get(key, lambda: aggregate(table, points_to_cells(table.lnglat, resolution)))
-
-
-def layer_named(name: str) -> LayerType:
-    """The layer type of that name.
-
-    Raises:
-        NotFound: naming what there is.
-    """
-    if name in LAYERS:
-        return LAYERS[name]
-    known = ", ".join(LAYERS)
-    raise NotFound(f"没有图层“{name}”。现有：{known}", f"no layer {name!r}; there are: {known}")
 
 
 async def _world(request: Request) -> World:
