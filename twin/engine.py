@@ -95,21 +95,22 @@ class Twin:
         changes: Sequence[Change] = (),
         snapshot: Snapshot | None = None,
     ) -> Evaluation:
-        """Judge an area (the clause's own by default) by a rule, with other parameters or untried changes if given."""
-        clause = self.plan.clause(rule)
-        snapshot = snapshot or self.snapshot()
-        if changes:
-            snapshot = apply_changes(snapshot, changes)
-        if polygon is not None:
-            return self._evaluate(snapshot, clause, scope_of_polygon(polygon), parameters or {})
-        return self._cached(snapshot, clause, area or self.default_area(clause, snapshot), parameters or {})
+        """Judge an area (the clause's own by default) by a rule, with other parameters or untried changes if given.
 
-    def _cached(self, snapshot: Snapshot, clause: Clause, area: str, settings: Mapping[str, Any]) -> Evaluation:
-        """Evaluations are kept by everything they depend on."""
+        Evaluations are kept by everything they depend on; drawn polygons and untried changes are judged afresh.
+        """
+        clause, settings = self.plan.clause(rule), parameters or {}
+        snapshot = snapshot or self.snapshot()
+        scope = scope_of_polygon(polygon) if polygon is not None else self._scope(snapshot, clause, area)
+        if changes or polygon is not None:
+            return self._evaluate(apply_changes(snapshot, changes), clause, scope, settings)
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
-        key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, area, told)
-        scope = self._scopes.get((snapshot.id, area), lambda: Scope(self.area(snapshot, area)))
+        key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, scope.area.code, told)
         return self._evaluations.get(key, lambda: self._evaluate(snapshot, clause, scope, settings))
+
+    def _scope(self, snapshot: Snapshot, clause: Clause, area: str | None) -> Scope:
+        code = area or self.default_area(clause, snapshot)
+        return self._scopes.get((snapshot.id, code), lambda: Scope(self.area(snapshot, code)))
 
     def default_area(self, clause: Clause, snapshot: Snapshot) -> str:
         """What a rule judges unless told: the clause's scope, else the district, else the first district loaded."""

@@ -32,6 +32,8 @@ def apply_changes(snapshot: Snapshot, changes: Sequence[Change]) -> Snapshot:
     Raises:
         BadParameter: with every fault: unknown layer, field or key, a key that exists, a place that is none.
     """
+    if not changes:
+        return snapshot
     faults = [f for i, change in enumerate(changes) for f in _faults(f"changes[{i}]", change, snapshot)]
     if len(changes) > MAX_CHANGES:
         faults.append(_fault("changes", "", len(changes), f"最多 {MAX_CHANGES} 项", f"at most {MAX_CHANGES}"))
