@@ -114,7 +114,9 @@ class Visit:
     def picture(self) -> Image.Image:
         """The map as drawn, without the panels: drawn and read in one task, so never blank."""
         self.ready()
-        drawn = self.page.evaluate("(() => { twin.deck.redraw('test'); return twin.deck.canvas.toDataURL('image/png'); })()")
+        drawn = self.page.evaluate(
+            "(() => { twin.deck.redraw('test'); return twin.deck.canvas.toDataURL('image/png'); })()"
+        )
         image = Image.open(io.BytesIO(base64.b64decode(drawn.split(",")[1]))).convert("RGBA")
         sheet = Image.new("RGB", image.size, "white")
         sheet.paste(image, (0, 0), image)

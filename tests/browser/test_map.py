@@ -36,11 +36,14 @@ def test_it_opens_on_charging_with_the_verdict_and_the_three_largest_gaps(map_pa
     map_page.until("document.getElementById('sentence').textContent.includes('差距最大')")
     sentence = page.inner_text("#sentence")
     assert re.fullmatch(
-        r"闵行区 · 2026年3月31日：11 条指标，可判定 \d+ 条，达标 \d+，未达标 \d+；差距最大：\S+，\S+，差 [\d.,]+ \S+。", sentence
+        r"闵行区 · 2026年3月31日：11 条指标，可判定 \d+ 条，达标 \d+，未达标 \d+；差距最大：\S+，\S+，差 [\d.,]+ \S+。",
+        sentence,
     )
     assert page.inner_text("#cards article .title") == "充电服务覆盖"
     assert page.locator("#cards [data-rule]").count() == 11
-    marks = page.evaluate("twin.deck.layerManager.getLayers().find(l => l.id === 'gap-marks').props.data.map(d => d.number)")
+    marks = page.evaluate(
+        "twin.deck.layerManager.getLayers().find(l => l.id === 'gap-marks').props.data.map(d => d.number)"
+    )
     assert marks == ["1", "2", "3"]
     assert [b.split()[0] for b in page.locator(".gap-buttons button").all_inner_texts()] == ["①", "②", "③"]
 
@@ -61,7 +64,6 @@ def test_chinese_is_written_in_glyphs_not_in_boxes(map_page: Visit) -> None:
     })()""")
     assert not same
     with_names = map_page.picture()
-    map_page.page.evaluate("twin.state.hidden.size")
     map_page.page.click("[data-key=layers]")
     map_page.page.uncheck("#show-labels")
     without = map_page.picture()
@@ -120,7 +122,8 @@ def test_a_gap_says_why_and_a_station_tried_there_says_what_it_changes(map_page:
     page.wait_for_selector("#why-sentence")
     said = page.inner_text("#why-sentence")
     found = re.fullmatch(
-        r"此处未被服务：外环外，限距 1,500 m；最近的计入站“(.+)”在(东|南|西|北|东北|东南|西南|西北)方向 ([\d,]+) m，超出 ([\d,]+) m。", said
+        r"此处未被服务：外环外，限距 1,500 m；最近的计入站“(.+)”在(东|南|西|北|东北|东南|西南|西北)方向 ([\d,]+) m，超出 ([\d,]+) m。",
+        said,
     )
     assert found
     assert int(found[3].replace(",", "")) - 1500 == int(found[4].replace(",", ""))
@@ -140,7 +143,9 @@ def test_a_gap_says_why_and_a_station_tried_there_says_what_it_changes(map_page:
     map_page.until("document.querySelector('.gap-title')?.textContent.startsWith('盲区 1')")
     page.click(".try")
     map_page.until("document.querySelector('#scenario').textContent.includes('2')")
-    map_page.until(f"!document.getElementById('trial-chip').textContent.includes({gain[3]!r}) && document.getElementById('trial-chip').textContent.includes('→')")
+    map_page.until(
+        f"!document.getElementById('trial-chip').textContent.includes({gain[3]!r}) && document.getElementById('trial-chip').textContent.includes('→')"
+    )
     both = re.search(r"\+([\d.]+) 个百分点", page.inner_text("#trial-chip"))
     assert both
     assert float(both[1]) > float(gain[3])
@@ -175,28 +180,36 @@ def test_the_whole_page_speaks_english(map_page: Visit) -> None:
     for rule in page.evaluate("twin.state.results.map(r => r.rule)"):
         map_page.page.evaluate("rule => twin.actions.choose(rule)", rule)
         map_page.ready()
-        shown[rule] = page.inner_text("#top") + page.inner_text("#cards") + page.inner_text("#legend") + page.inner_text("#foot")
+        shown[rule] = (
+            page.inner_text("#top") + page.inner_text("#cards") + page.inner_text("#legend") + page.inner_text("#foot")
+        )
     page.click("[data-key=open-towns]")
     shown["towns"] = page.inner_text("#drawer")
-    operators = page.evaluate("Object.keys(twin.state.results.find(r => r.rule === 'radio-coverage').facts.share_by_operator)")
+    operators = page.evaluate(
+        "Object.keys(twin.state.results.find(r => r.rule === 'radio-coverage').facts.share_by_operator)"
+    )
     for where, text in shown.items():
         left = text
         for name in ("中", *operators):
             left = left.replace(name, "")
         assert not CHINESE.search(left), (where, CHINESE.findall(left))
-    assert "Qibao Town" in labels_shown(map_page)
+    assert "Hongqiao Town" in labels_shown(map_page)
     assert not any(CHINESE.search(label) for label in labels_shown(map_page))
 
 
 def test_english_by_the_address(blank: Visit) -> None:
     blank.open("/map?lang=en")
     blank.until("document.getElementById('sentence').textContent.includes('largest gap')")
-    assert re.match(r"Minhang District · 31 Mar 2026: 11 clauses, \d+ can be judged", blank.page.inner_text("#sentence"))
+    assert re.match(
+        r"Minhang District · 31 Mar 2026: 11 clauses, \d+ can be judged", blank.page.inner_text("#sentence")
+    )
 
 
 def test_the_view_is_in_the_address_both_ways(blank: Visit) -> None:
     blank.open("/map#13.50/31.11000/121.38000/30/15")
-    view = blank.page.evaluate("(v => [v.zoom, v.latitude, v.longitude, v.pitch, v.bearing])(twin.deck.getViewports()[0])")
+    view = blank.page.evaluate(
+        "(v => [v.zoom, v.latitude, v.longitude, v.pitch, v.bearing])(twin.deck.getViewports()[0])"
+    )
     assert view == pytest.approx([13.5, 31.11, 121.38, 30, 15], abs=1e-3)
     x, y = blank.at(121.38, 31.11)
     blank.page.mouse.move(x, y)

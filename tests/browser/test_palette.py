@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from twin.maps import HEX_ALPHA, PALETTE, SCALES, SERVICE_FAILING, SERVICE_PASSING, TARGET_FAILING, TARGET_PASSING, deck_json, planners_map
+from twin.maps import (
+    HEX_ALPHA,
+    PALETTE,
+    SCALES,
+    SERVICE_FAILING,
+    SERVICE_PASSING,
+    TARGET_FAILING,
+    TARGET_PASSING,
+    deck_json,
+    planners_map,
+)
 
 # Machado, Oliveira, Fernandes 2009, severity 1.0, on linear RGB (doi:10.1109/TVCG.2009.113)
 SIGHT = {
@@ -17,7 +28,9 @@ SIGHT = {
     "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
-TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 WHITE = TO_XYZ.sum(axis=1)
 Vector = NDArray[np.float64]
 
@@ -63,14 +76,18 @@ def test_text_stands_out_by_4_5_to_1(text: str, ground: str) -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_neighbouring_classes_differ_for_every_eye(scale: str, sight: str) -> None:
     seen = [lab(np.array(SIGHT[sight]) @ linear(on_map(c))) for c in SCALES[scale]["colours"]]
-    apart = [float(np.linalg.norm(a - b)) for a, b in zip(seen, seen[1:], strict=False)]
+    apart = [float(np.linalg.norm(a - b)) for a, b in pairwise(seen)]
     assert min(apart) >= 10
 
 
 @pytest.mark.parametrize(
-    ("failing", "passing"), [(TARGET_FAILING, TARGET_PASSING), (SERVICE_FAILING, SERVICE_PASSING)], ids=["target", "service"]
+    ("failing", "passing"),
+    [(TARGET_FAILING, TARGET_PASSING), (SERVICE_FAILING, SERVICE_PASSING)],
+    ids=["target", "service"],
 )
-def test_every_failing_class_is_darker_than_every_passing_one(failing: tuple[str, ...], passing: tuple[str, ...]) -> None:
+def test_every_failing_class_is_darker_than_every_passing_one(
+    failing: tuple[str, ...], passing: tuple[str, ...]
+) -> None:
     assert max(luminance(on_map(c)) for c in failing) < min(luminance(on_map(c)) for c in passing)
 
 
