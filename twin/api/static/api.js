@@ -1,0 +1,61 @@
+// Asking the server. Every answer is either data or a Problem that says what to do next.
+
+import {state} from './state.js';
+
+/** An error as the server words it (RFC 9457), or a lost connection. */
+export class Problem extends Error {
+  constructor(detail, {lost = false, id = null, cancelled = false} = {}) {
+    super(detail);
+    Object.assign(this, {lost, id, cancelled});
+  }
+}
+
+async function ask(path, {signal, ...options} = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {...options, signal, headers: {'accept-language': state.lang, ...options.headers}});
+  } catch (error) {
+    throw new Problem(error.message, {lost: error.name !== 'AbortError', cancelled: error.name === 'AbortError'});
+  }
+  const data = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Problem(data?.detail ?? `HTTP ${answer.status}`, {id: data?.request_id ?? answer.headers.get('x-request-id')});
+  return data;
+}
+
+/** The parts of a question that every coverage route takes, and more. */
+export function query(more = {}) {
+  const asked = new URLSearchParams();
+  for (const [name, value] of Object.entries({area: state.area, as_of: state.asOf, ...more})) {
+    if (value !== null && value !== undefined) asked.set(name, value);
+  }
+  const text = asked.toString();
+  return text ? `?${text}` : '';
+}
+
+const spatialUnit = () => (state.rule === 'camera-density' ? {spatial_unit: state.unit} : {});
+
+export const deck = () => ask('/map/deck.json');
+export const results = signal => ask(`/coverage${query()}`, {signal});
+export const cells = (rule, signal) => ask(`/coverage/${rule}/cells${query({resolution: 9, f: 'json', ...spatialUnit()})}`, {signal});
+export const gaps = (rule, signal) => ask(`/coverage/${rule}/gaps${query()}`, {signal});
+export const rows = (rule, signal) => ask(`/coverage/${rule}/areas${query({level: 'town'})}`, {signal});
+export const at = (rule, lng, lat) => ask(`/coverage/${rule}/at${query({lng, lat})}`);
+
+/** Every area with its outline; follows `next` links. */
+export async function areas() {
+  const found = [];
+  let path = `/collections/areas/items${query({area: null, as_of: null, limit: 1000, ...(state.asOf && {as_of: state.asOf})})}`;
+  while (path) {
+    const page = await ask(path);
+    found.push(...page.features);
+    const next = page.links?.find(l => l.rel === 'next')?.href;
+    path = next ? next.replace(/^https?:\/\/[^/]+/, '') : null;
+  }
+  return found;
+}
+
+/** The rule with changes tried and not saved. */
+export function tryChanges(rule, changes) {
+  const body = {changes, ...(state.area && {area: state.area}), ...(state.asOf && {as_of: state.asOf})};
+  return ask(`/coverage/${rule}`, {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify(body)});
+}

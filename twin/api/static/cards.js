@@ -1,0 +1,104 @@
+// The left column: a row for each clause in the plan's order, the chosen one opened.
+
+import {byId, el, refill} from './dom.js';
+import {bar, facts, rowFigure, targetText, verdict} from './facts.js';
+import * as f from './format.js';
+import {gapMarks} from './drawn.js';
+import {on, state} from './state.js';
+import {t} from './words.js';
+
+const SIGNS = {met: '●', unmet: '▲', unjudged: '◇', nodata: '○', direction: '–'};
+const CIRCLED = ['①', '②', '③'];
+
+/** A verdict by sign, word and tint: never by colour alone. */
+export function chip(kind) {
+  return el(`span.chip.${kind}`, {}, `${SIGNS[kind]} ${t(`chip.${kind}`)}`);
+}
+
+export const clauseName = clause => (state.lang === 'zh' ? clause.title : clause.title_en);
+
+/** Draws the column and keeps it so. `actions` are what its controls do. */
+export function startCards(actions) {
+  on(['results', 'rule', 'lang', 'gaps', 'failure'], () => draw(actions));
+}
+
+function draw(actions) {
+  const rows = state.results.length ? state.results.map(r => (r.rule === state.rule ? opened(r, actions) : row(r, actions))) : waiting();
+  refill(byId('cards'), rows);
+}
+
+function waiting() {
+  return Array.from({length: 11}, () => el('div.row.waiting', {'aria-hidden': 'true'}));
+}
+
+function row(r, actions) {
+  const {rule} = r;
+  return el('button.row',
+    {type: 'button', 'data-key': rule, 'data-rule': rule, 'aria-expanded': 'false', onclick: () => actions.choose(rule)},
+    el('span.title', {}, clauseName(r.clause)), el('span.figure', {}, rowFigure(r)), chip(verdict(r)));
+}
+
+function opened(r, actions) {
+  const isModel = r.labels.some(l => l.id === 'model');
+  const quote = el('button.link', {type: 'button', 'data-key': `quote-${r.rule}`, onclick: () => actions.quote(r)}, t('quote'));
+  return el('article.card', {'data-rule': r.rule, 'aria-current': 'true'},
+    el('button.head', {type: 'button', 'data-key': r.rule, 'aria-expanded': 'true', onclick: () => actions.choose(r.rule)},
+      el('span.title', {}, clauseName(r.clause)), isModel && el('span.chip.open', {}, t('chip.model')), chip(verdict(r))),
+    el('p.headline', {}, el('strong', {}, bigFigure(r)), el('span', {}, goal(r))),
+    r.status === 'no-data' ? missing(r) : [barOf(r), el('ul.facts', {}, facts(r).map(fact)), gapButtons(actions)],
+    el('p.reading', {}, reading(r), quote));
+}
+
+/** The figure large, its unit small. */
+function bigFigure(r) {
+  const [, figure, unit] = rowFigure(r).match(/^(.*?[\d—])( [^\d]*)?$/) ?? [null, rowFigure(r), ''];
+  return [figure, unit && el('small', {}, unit)];
+}
+
+function goal(r) {
+  const target = targetText(r), strength = t(`strength.${r.strength}`);
+  const mean = r.rule === 'camera-density' ? t('meanOfArea') : null;
+  return [mean, target && `/ ${target}`, strength].filter(Boolean).join(state.lang === 'zh' ? '　' : '  ');
+}
+
+function fact([label, figure]) {
+  return el('li', {}, label, figure && ' ', figure && el('b', {}, figure));
+}
+
+function missing(r) {
+  const layer = r.missing_layers[0] ?? r.rule;
+  const how = layer === r.rule ? null : [el('br'), t('noDataHow', {layer})]; // a series has no layer to import
+  return el('p.facts', {}, r.reason ? r.reason[state.lang] : t('noData', {layer: t(`layer.${layer}`)}), how);
+}
+
+function barOf(r) {
+  const shown = bar(r);
+  if (!shown) return null;
+  const parts = shown.parts.map(([name, width]) => {
+    const part = el(`i.${name}`, {title: t(`state.${name}`)});
+    part.style.width = `${(100 * width).toFixed(2)}%`;
+    return part;
+  });
+  const tick = shown.tick === null ? null : el('i.tick', {title: `${t('target')} ${targetText(r)}`});
+  if (tick) tick.style.left = `${(100 * shown.tick).toFixed(2)}%`;
+  return [el('div.bar', {role: 'presentation'}, parts, tick), shown.legend && stateCounts(shown.parts, r.by_state)];
+}
+
+function stateCounts(parts, byState) {
+  const words = name => `${t(`state.${name}`)} ${f.count(byState[name])}`;
+  return el('p.states', {}, parts.filter(([, width]) => width > 0).map(([name]) => el('span', {}, el(`i.${name}`), words(name))));
+}
+
+function gapButtons(actions) {
+  const marks = gapMarks(state.gaps, state.rule);
+  if (!marks.length) return null;
+  const words = m => `${t('gap.title', {k: m.number})} ${f.km2(m.gap.properties.area_km2)}`;
+  const button = (m, i) => el('button',
+    {type: 'button', 'data-key': `gap-${i}`, title: words(m), 'aria-label': words(m), onclick: () => actions.askGap(i)},
+    el('span', {}, CIRCLED[i]), ` ${f.km2(m.gap.properties.area_km2)}`);
+  return el('p.gap-buttons', {}, marks.map(button));
+}
+
+function reading(r) {
+  return [`${t('basis')} ${t('nominal')}`, r.as_of && f.date(r.as_of, state.lang)].filter(Boolean).join(' · ');
+}

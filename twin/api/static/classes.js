@@ -1,0 +1,67 @@
+// Which class a hex belongs to, and how many hexes and km² each class has: the one source of map, legend and tooltip.
+
+import {count} from './format.js';
+import {chosenResult, once, state} from './state.js';
+
+/** 'service', 'target', 'count' or null: how the chosen rule's hexes are classed. */
+export function scaleOf(rule) {
+  if (rule === 'camera-density') return 'target';
+  if (['charger-service', 'charger-balance', 'radio-coverage'].includes(rule)) return 'service';
+  return ['camera-count', 'radio-site-count', 'sensor-count'].includes(rule) ? 'count' : null;
+}
+
+const NICE = [1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10000];
+
+/** Four whole breaks that part the cells that hold something about evenly. */
+export function countBreaks(values) {
+  const held = values.filter(v => v > 0).sort((a, b) => a - b);
+  if (!held.length) return [1, 2, 3, 5];
+  const wanted = [0.2, 0.45, 0.7, 0.9].map(q => held[Math.floor(q * (held.length - 1))]);
+  const breaks = [];
+  for (const w of wanted) {
+    const least = breaks.length ? breaks[breaks.length - 1] : 1;
+    breaks.push(NICE.find(n => n > least && n >= w) ?? least * 2);
+  }
+  return breaks;
+}
+
+const classesOf = once((cells, rule, settings, target) => {
+  const kind = scaleOf(rule);
+  if (!cells || !kind) return null;
+  const {colours, breaks, status} = settings.scales[kind];
+  const edges = kind === 'target' ? breaks.map(b => b * target) : kind === 'count' ? countBreaks(cells.value) : null;
+  const byCell = cells.cells.map((_, i) => (kind === 'service' ? status.indexOf(cells.status[i]) : classOf(cells.value[i], edges, kind)));
+  const totals = colours.map(() => ({n: 0, km2: 0}));
+  const without = {n: 0, km2: 0};
+  byCell.forEach((k, i) => {
+    const total = k === null || k < 0 ? without : totals[k];
+    total.n += 1;
+    total.km2 += cells.area_km2[i] ?? 0;
+  });
+  return {kind, colours, edges, byCell, totals, without, target};
+});
+
+/** Closed below: a value on a break belongs to the class above it. */
+function classOf(value, edges, kind) {
+  if (value === null || Number.isNaN(value) || (kind === 'count' && value <= 0)) return null;
+  return edges.filter(e => value >= e - 1e-9).length;
+}
+
+/** Classes of the hexes on the map now. */
+export function classes() {
+  return classesOf(state.cells, state.rule, state.settings, chosenResult()?.target ?? null);
+}
+
+export function classColour(cells, index) {
+  const now = classes();
+  const k = now?.byCell[index];
+  return k === null || k === undefined || k < 0 ? null : now.colours[k];
+}
+
+/** "60 ≤ x < 120" and the like for each class of a scale with breaks. */
+export function intervals(edges, kind) {
+  const figure = kind === 'count' ? count : v => (Number.isInteger(v) ? count(v) : v.toFixed(1));
+  const low = kind === 'count' ? `1 ≤ x < ${figure(edges[0])}` : `x < ${figure(edges[0])}`;
+  const middle = edges.slice(1).map((e, i) => `${figure(edges[i])} ≤ x < ${figure(e)}`);
+  return [low, ...middle, `x ≥ ${figure(edges[edges.length - 1])}`];
+}

@@ -1,0 +1,96 @@
+// The figures of each clause's card: headline, target, bar and facts. Reads results; computes nothing but widths.
+
+import * as f from './format.js';
+import {state} from './state.js';
+import {t} from './words.js';
+
+const STATES = ['operating', 'managed', 'building', 'planned'];
+
+/** The headline figure of a card. */
+export function headline(r) {
+  if (r.value === null || r.value === undefined) return f.UNKNOWN;
+  return f.value(r.value, r.unit, state.lang);
+}
+
+/** The target as the clause words it, with its strength: "≥ 180", "争取 70,000", "100 %"; its unit is the value's. */
+export function targetText(r) {
+  if (r.target === null || r.target === undefined) return '';
+  if (r.unit === 'share') return f.share(r.target);
+  const figure = f.count(r.target);
+  if (r.rule === 'camera-count') return `${t('strive')} ${figure}`;
+  return `${r.clause.operator === 'more-than' ? '>' : '≥'} ${figure}`;
+}
+
+/** 'met', 'unmet', 'unjudged', 'nodata' or 'direction'. */
+export function verdict(r) {
+  if (r.status === 'no-data') return 'nodata';
+  if (r.strength === 'direction') return 'direction';
+  return r.met === true ? 'met' : r.met === false ? 'unmet' : 'unjudged';
+}
+
+/** Parts of the bar, each a share of its width, and where the tick of the target stands; null without a bar. */
+export function bar(r) {
+  if (r.value === null || r.value === undefined) return null;
+  if (r.rule === 'lifecycle') return stateBar(r);
+  if (r.unit === 'share') return {parts: [['operating', r.value]], tick: r.target};
+  if (r.unit.includes('/km²')) return scaled([['operating', r.value]], r.target);
+  const by = r.by_state ?? {};
+  return scaled([['operating', r.value], ['building', by.building ?? 0], ['planned', by.planned ?? 0]], r.target);
+}
+
+function scaled(parts, target) {
+  const total = parts.reduce((sum, [, v]) => sum + v, 0), whole = Math.max(total, target ?? 0) * 1.06 || 1;
+  return {parts: parts.map(([state_, v]) => [state_, v / whole]), tick: target ? target / whole : null};
+}
+
+function stateBar(r) {
+  const total = STATES.reduce((sum, s) => sum + (r.by_state?.[s] ?? 0), 0) + (r.by_state?.retired ?? 0) || 1;
+  return {parts: [...STATES, 'retired'].map(s => [s, (r.by_state?.[s] ?? 0) / total]), tick: null, legend: true};
+}
+
+const FACTS = {
+  'charger-service': (x, r) => [
+    [t('fact.inner'), f.share(x.share_by_zone?.['outer-ring'])], [t('fact.outer'), f.share(x.share_by_zone?.elsewhere)],
+    [t('fact.gaps'), t('fact.gapsValue', {n: f.count(x.n_gaps), km2: f.km2(x.open_km2)})],
+    [t('fact.farthest'), f.metres(x.farthest_missing_m, true)], [t('fact.online'), f.share(x.share_effective ?? r.effective)],
+    x.share_population === null || x.share_population === undefined ? null : [t('fact.population'), f.share(x.share_population)],
+  ],
+  'camera-density': (x, r) => [
+    [t('fact.townsMet'), `${f.count(x.n_towns_met)}/${f.count(x.n_towns)}`], [t('fact.window'), f.share(x.window_share)],
+    [t('fact.online'), f.value(r.effective, r.unit, state.lang)], [t('fact.missing'), t('devices', {n: f.count(x.n_missing_net)})],
+    [t('fact.areaBasis'), areaBasis(r)],
+  ],
+  'camera-count': x => ['own', 'relayed', 'unlinked', 'unlocated'].map(name => [t(`fact.${name}`), f.count(x[`n_${name}`])]),
+  'radio-site-count': x => ['outdoor', 'indoor', 'masts', 'sectors'].map(name => [t(`fact.${name}`), f.count(x[`n_${name}`])]),
+  'radio-coverage': x => [
+    [t('fact.radius'), f.metres(x.radius_m)], [t('fact.open'), f.km2(x.open_km2)],
+    ...Object.entries(x.share_by_radius ?? {}).map(([m, s]) => [t('fact.at', {r: f.count(+m)}), f.share(s)]),
+    ...Object.entries(x.share_by_operator ?? {}).map(([name, s]) => [name, f.share(s)]),
+  ],
+  'sensor-count': (x, r) => [
+    ...Object.entries(x.by_domain ?? {}).map(([d, n]) => [t(`domain.${d}`), f.count(n)]),
+    [t('online.true'), f.count(r.effective)], [t('fact.unknown'), f.count(r.n_unknown)],
+  ],
+  'charger-balance': x => [
+    [t('fact.gini'), x.gini?.toFixed(2) ?? f.UNKNOWN], [t('fact.concentration'), f.share(x.concentration)], [t('fact.direction'), ''],
+  ],
+  lifecycle: x => [[t('fact.assets'), f.count(x.n_assets)], [t('fact.assumed'), f.count(x.n_assumed)]],
+};
+
+/** [[label, figure], …] of a result. */
+export function facts(r) {
+  return (FACTS[r.rule]?.(r.facts ?? {}, r) ?? []).filter(Boolean);
+}
+
+function areaBasis(r) {
+  const {area_km2: drawn, area_km2_published: published} = r;
+  if (!drawn) return f.UNKNOWN;
+  const differ = published && Math.abs(drawn - published) / published > 0.001;
+  return differ ? t('fact.areaBoth', {drawn: f.km2(drawn), published: f.km2(published)}) : t('fact.areaDrawn', {drawn: f.km2(drawn)});
+}
+
+/** The row's figure: like the headline, with the worst town's name where that is the value. */
+export function rowFigure(r) {
+  const name = state.lang === 'zh' ? r.facts?.worst_name : r.facts?.worst_name_en || r.facts?.worst_name;
+  return r.rule === 'charger-balance' && name && r.value !== null ? `${name} ${headline(r)}` : headline(r);
+}

@@ -1,0 +1,93 @@
+// The legend on the map: title with unit, classes as intervals, hexes and km² in each, the window, the labels.
+
+import {classes, intervals} from './classes.js';
+import {clauseName} from './cards.js';
+import {byId, el, refill} from './dom.js';
+import * as f from './format.js';
+import {markOf, markPicture, STATES} from './marks.js';
+import {chosenResult, on, state} from './state.js';
+import {t} from './words.js';
+
+const UNITS = ['window', 'town', 'cell'];
+const ASSETS = ['chargers', 'radio_sites', 'cameras', 'sensors'];
+const LAYERS_OF = {
+  'charger-service': ['chargers'], 'charger-balance': ['chargers'],
+  'camera-density': ['cameras'], 'camera-count': ['cameras'],
+  'radio-site-count': ['radio_sites'], 'radio-coverage': ['radio_sites'],
+  'sensor-count': ['sensors'], lifecycle: ASSETS,
+};
+export const layersOf = rule => LAYERS_OF[rule] ?? [];
+
+export function startLegend(actions) {
+  on(['results', 'cells', 'rule', 'lang', 'unit', 'hidden', 'zoom', 'loading', 'settings', 'gaps'], () => draw(actions));
+}
+
+function draw(actions) {
+  const r = chosenResult(), legend = byId('legend');
+  if (!r || !state.settings) return legend.replaceChildren();
+  const near = state.zoom >= state.settings.pointZoom;
+  legend.dataset.rule = state.rule;
+  legend.classList.toggle('faded', near);
+  refill(legend,
+    el('h2', {}, title(r)), state.rule === 'camera-density' && unitChoice(actions), body(r),
+    r.status === 'partial' && el('p.note', {}, t('partial')), assets(near), el('p.labels', {}, labels(r)));
+}
+
+function title(r) {
+  const p = r.parameters ?? {};
+  if (state.rule === 'charger-service' || state.rule === 'charger-balance') {
+    return t('legend.service', {inner: (p.zones?.[0]?.radius_m ?? 900) / 1000, outer: (p.radius_m ?? 1500) / 1000});
+  }
+  if (state.rule === 'radio-coverage') return t('legend.radio', {r: f.count(p.radius_m)});
+  if (state.rule === 'camera-density') return t(`legend.density.${state.unit}`);
+  if (state.rule === 'lifecycle') return t('legend.state');
+  return classes() ? t('legend.count', {title: clauseName(r.clause)}) : clauseName(r.clause);
+}
+
+function unitChoice(actions) {
+  const choice = el('select',
+    {id: 'unit', 'data-key': 'unit', 'aria-label': t('spatialUnit'), onchange: e => actions.chooseUnit(e.target.value)},
+    UNITS.map(u => el('option', {value: u, selected: u === state.unit}, t(`unit.${u}`))));
+  return [choice, state.unit === 'cell' && el('p.note', {}, t('smallNumbers'))];
+}
+
+function body(r) {
+  if (r.status === 'no-data') return el('p.note', {}, t('noData', {layer: t(`layer.${r.missing_layers?.[0] ?? r.rule}`)}));
+  const now = classes();
+  if (state.loading && !now) return el('p.note', {}, t('loading'));
+  if (!now) return null;
+  const words = now.kind === 'service' ? ['none', 'part', 'all'].map(s => t(`class.${s}`)) : intervals(now.edges, now.kind);
+  const rows = now.colours.map((colour, k) => classRow(colour, words[k], now.totals[k], now.kind === 'target' && k === 3));
+  if (now.kind === 'target' && now.without.n) rows.push(classRow(null, t('class.novalue'), now.without));
+  const shown = now.kind === 'service' ? rows.reverse() : rows;
+  const outlined = state.gaps && state.zoom >= state.settings.gapZoom;
+  return [
+    el('ul', {}, el('li.columns', {}, t('cellsHead')), shown),
+    outlined && el('p.key', {}, el('i.gap-line'), t(now.kind === 'target' ? 'legend.densityGapLine' : 'legend.gapLine')),
+    now.kind === 'target' && state.unit === 'window' && el('p.note', {}, t('windowNote')),
+  ];
+}
+
+function classRow(colour, words, total, first = false) {
+  const swatch = el(colour ? 'i.swatch' : 'i.swatch.hatched');
+  if (colour) swatch.style.setProperty('--class', colour);
+  const figures = t('cellsAndArea', {n: f.count(total.n), km2: f.km2(total.km2)});
+  return el(first ? 'li.break' : 'li', {}, swatch, el('span', {}, words), el('em', {}, figures));
+}
+
+/** Marks of the assets on the map, once they show. */
+function assets(near) {
+  const shown = ASSETS.filter(l => !state.hidden.has(l));
+  if ((!near && state.rule !== 'lifecycle') || !shown.length) return null;
+  const {palette} = state.settings;
+  const kinds = shown.map(l => el('span', {}, markPicture(markOf(l, 'operating', true), palette), t(`layer.${l}`)));
+  const states = STATES.filter(s => s !== 'retired' || !state.hidden.has('retired'));
+  const styles = states.map(s => el('span', {}, markPicture(markOf(shown[0], s, true), palette), t(`state.${s}`)));
+  const online = [false, null].map(o => el('span', {}, markPicture(markOf(shown[0], 'operating', o), palette), t(`online.${o}`)));
+  return [el('p.marks', {}, kinds, styles, online), !near && el('p.note', {}, t('fromZoom'))];
+}
+
+/** The warnings that go with a result, as sentences. */
+export function labels(r) {
+  return r.labels.map(l => l[state.lang]).join(' · ');
+}

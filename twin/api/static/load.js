@@ -1,0 +1,86 @@
+// Fetching what the page shows: all results once, then the chosen rule's hexes, gaps and towns. A new wish ends the old.
+
+import * as api from './api.js';
+import {scaleOf} from './classes.js';
+import {layersOf} from './legend.js';
+import {change, chosenResult, state} from './state.js';
+import {verdict} from './facts.js';
+
+let running = null;
+
+/** Everything anew: results, then the chosen rule. */
+export async function loadAll() {
+  const signal = start();
+  try {
+    const [{results}, areas] = await Promise.all([api.results(signal), api.areas()]);
+    change({results, areas, failure: null});
+    await loadRuleNow(signal);
+    findWorst(signal);
+  } catch (error) {
+    failed(error, signal);
+  }
+}
+
+/** Another rule, or the same one in another spatial unit. */
+export async function loadRule() {
+  const signal = start();
+  try {
+    await loadRuleNow(signal);
+  } catch (error) {
+    failed(error, signal);
+  }
+}
+
+/** Shows only the assets that the rule judges; whoever wants others switches them on. */
+export function hideOtherAssets(rule) {
+  const shown = new Set(layersOf(rule)), hidden = new Set(state.hidden);
+  for (const layer of ['chargers', 'radio_sites', 'cameras', 'sensors']) {
+    if (shown.has(layer)) hidden.delete(layer);
+    else hidden.add(layer);
+  }
+  return hidden;
+}
+
+export function cancel() {
+  running?.abort();
+}
+
+function start() {
+  running?.abort();
+  running = new AbortController();
+  change({loading: true});
+  return running.signal;
+}
+
+function failed(error, signal) {
+  if (signal === running?.signal) change({failure: error, loading: false});
+}
+
+async function loadRuleNow(signal) {
+  const result = chosenResult();
+  if (!result || result.status === 'no-data') {
+    change({cells: null, gaps: null, rows: null, loading: false, failure: null});
+    return;
+  }
+  const {rule} = result;
+  const [cells, gaps, rows] = await Promise.all([
+    scaleOf(rule) ? api.cells(rule, signal) : null, api.gaps(rule, signal), api.rows(rule, signal),
+  ]);
+  change({cells, gaps: gaps.features.length ? gaps : null, rows: rows.rows, loading: false, failure: null});
+}
+
+/** The town that lacks most of what it should have, over all clauses that are not met and say so by town. */
+async function findWorst(signal) {
+  const unmet = state.results.filter(r => verdict(r) === 'unmet' && scaleOf(r.rule) !== 'count');
+  const answers = await Promise.all(unmet.map(async r => [r, (await api.rows(r.rule, signal)).rows])).catch(() => []);
+  if (signal.aborted) return;
+  let worst = null;
+  for (const [r, rows] of answers) {
+    for (const row of rows) {
+      if (row.met !== false || !row.shortfall || !row.target) continue;
+      const lack = 1 - row.value / row.target;
+      if (!worst || lack > worst.lack) worst = {lack, row, result: r};
+    }
+  }
+  change({worst});
+}

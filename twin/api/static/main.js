@@ -1,0 +1,95 @@
+// Puts the page together: who draws what, and what each control does.
+
+import * as api from './api.js';
+import {startCards} from './cards.js';
+import {startDrawer} from './drawer.js';
+import {keepInAddress, readAddress, startFrame} from './frame.js';
+import {gapMarks} from './drawn.js';
+import {startLegend} from './legend.js';
+import {cancel, hideOtherAssets, loadAll, loadRule} from './load.js';
+import {currentDeck, isInSight, makeMap, redraw, showArea, showPlace} from './map.js';
+import {showQuote} from './quote.js';
+import {change, chosenArea, on, state} from './state.js';
+import {startSwitches} from './switches.js';
+import {judge, startTrial, tryHere} from './trial.js';
+import {ask} from './why.js';
+
+const actions = {
+  choose(rule) {
+    if (rule === state.rule) return;
+    const before = chosenArea();
+    const drawer = state.drawer === 'why' ? null : state.drawer;
+    change({rule, asked: null, cells: null, gaps: null, rows: null, hidden: hideOtherAssets(rule), drawer});
+    keepInAddress();
+    if (chosenArea() && chosenArea() !== before) showArea(chosenArea());
+    return loadRule();
+  },
+  chooseUnit(unit) {
+    change({unit});
+    keepInAddress();
+    return loadRule();
+  },
+  async chooseArea(area) {
+    change({area, asked: null, worst: null});
+    keepInAddress();
+    if (chosenArea()) showArea(chosenArea());
+    await loadAll();
+    judge();
+  },
+  async chooseDate(asOf) {
+    change({asOf, asked: null, worst: null});
+    keepInAddress();
+    await loadAll();
+    judge();
+  },
+  speak(lang) {
+    change({lang});
+    keepInAddress();
+    if (state.asked?.answer) ask(state.asked.lnglat, state.asked.gap);
+  },
+  askGap(i) {
+    const gap = state.gaps?.features[i];
+    if (gap) ask(gap.properties.deepest_lnglat, gap).then(() => lookAt(gap.properties.deepest_lnglat));
+  },
+  showTown(code) {
+    const town = state.areas.find(a => a.properties.code === code);
+    if (town) showArea(town);
+  },
+  closeDrawer: () => change({drawer: null, asked: null}),
+  quote: showQuote,
+  tryHere, cancel,
+  retry: () => (state.results.length && currentDeck() ? loadAll() : begin()),
+};
+
+/** Shows a place with the stations named in the answer about it. */
+function lookAt(lnglat) {
+  const near = state.asked?.answer?.nearest ?? [];
+  if (state.asked) showPlace(lnglat, near.map(n => [n.lng, n.lat]));
+}
+
+/** A click on the map: a numbered gap, else the place itself. */
+function onAsk(lnglat, picked) {
+  if (picked.layer?.id === 'gap-marks' && picked.object) {
+    const i = gapMarks(state.gaps, state.rule).indexOf(picked.object);
+    return actions.askGap(i);
+  }
+  if (lnglat) ask(lnglat).then(() => { if (!isInSight(lnglat)) lookAt(lnglat); });
+}
+
+async function begin() {
+  try {
+    const [{deck, settings}] = await Promise.all([api.deck(), loadAll()]);
+    change({settings});
+    if (chosenArea()) makeMap(deck, onAsk);
+  } catch (failure) {
+    change({failure, loading: false});
+  }
+}
+
+readAddress();
+for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial]) start(actions);
+on(['loading'], redraw);
+document.addEventListener('ask', e => ask(e.detail));
+change({hidden: hideOtherAssets(state.rule)});
+begin();
+window.twin = {state, actions, get deck() { return currentDeck(); }};

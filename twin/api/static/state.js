@@ -1,0 +1,62 @@
+// What the page shows now. One object; whoever changes it says so, whoever draws from it listens.
+
+export const state = {
+  lang: document.documentElement.lang.startsWith('en') ? 'en' : 'zh',
+  rule: 'charger-service',
+  area: null, // code; null = the clause's own scope
+  asOf: null, // a day; null = now
+  unit: 'window', // spatial unit of camera-density
+  settings: null, // palette, classes
+  areas: [], // features of the areas layer
+  results: [], // one a clause, in the plan's order
+  cells: null, // columns of the chosen rule
+  gaps: null, // FeatureCollection of the chosen rule
+  rows: null, // town rows of the chosen rule
+  worst: null, // the largest gap of all clauses, for the sentence
+  asked: null, // {lnglat, gap, answer} the place asked about
+  tried: [], // stations tried, [{key, lng, lat}]
+  trial: null, // {before, after} under them
+  drawer: null, // 'why' | 'towns' | 'gaps' | null
+  hidden: new Set(['radio_sites', 'cameras', 'sensors', 'retired']),
+  zoom: 10,
+  viewport: null,
+  failure: null,
+  loading: false,
+};
+
+const listeners = [];
+
+/** Calls `draw` after each change of one of the named fields. */
+export function on(fields, draw) {
+  listeners.push([fields, draw]);
+}
+
+/** Changes the state, then lets every listener concerned draw once. */
+export function change(patch) {
+  const changed = Object.keys(patch).filter(k => state[k] !== patch[k]);
+  Object.assign(state, patch);
+  for (const [fields, draw] of listeners) if (fields.some(f => changed.includes(f))) draw();
+}
+
+/** The result of the chosen rule, or undefined while there is none. */
+export function chosenResult() {
+  return state.results.find(r => r.rule === state.rule);
+}
+
+/** The feature of the area that is judged. */
+export function chosenArea() {
+  const code = state.area ?? chosenResult()?.area ?? '310112';
+  return state.areas.find(a => a.properties.code === code);
+}
+
+/** Remembers the last value made from the same inputs: deck.gl loads anew whatever is not the same object. */
+export function once(make) {
+  let inputs = null, value;
+  return (...next) => {
+    if (!inputs || next.length !== inputs.length || next.some((v, i) => v !== inputs[i])) {
+      inputs = next;
+      value = make(...next);
+    }
+    return value;
+  };
+}

@@ -1,0 +1,54 @@
+// The switches of the map's layers, folded away until wanted, and the ways into the tables.
+
+import {byId, el, refill} from './dom.js';
+import {markOf, markPicture} from './marks.js';
+import {change, on, state} from './state.js';
+import {t} from './words.js';
+
+const DRAWN = ['cells', 'gaps', 'towns', 'ring', 'cbd', 'context', 'labels'];
+const ASSETS = ['chargers', 'radio_sites', 'cameras', 'sensors'];
+let open = false;
+
+export function startSwitches() {
+  on(['hidden', 'lang', 'settings', 'rule', 'drawer'], draw);
+}
+
+function draw() {
+  if (!state.settings) return;
+  const box = byId('switches');
+  refill(box,
+    el('div.buttons', {},
+      ['towns', 'gaps'].map(tableButton),
+      el('button', {type: 'button', 'data-key': 'layers', 'aria-expanded': String(open), 'aria-controls': 'layer-list', onclick: fold},
+        t('layers'))),
+    el('div.list', {id: 'layer-list', hidden: !open},
+      DRAWN.map(name => toggle(name, t(`switch.${name}`))), el('hr'),
+      ASSETS.map(name => toggle(name, t(`layer.${name}`), markPicture(markOf(name, 'operating', true), state.settings.palette))),
+      toggle('retired', t('switch.retired'), markPicture(markOf('chargers', 'retired', true), state.settings.palette)),
+      el('p.note', {}, t('fromZoom'))));
+}
+
+function tableButton(name) {
+  const pressed = state.drawer === name;
+  return el('button',
+    {type: 'button', 'data-key': `open-${name}`, 'aria-pressed': String(pressed), onclick: () => change({drawer: pressed ? null : name})},
+    t(name === 'gaps' && state.rule === 'camera-density' ? 'densityGaps' : name));
+}
+
+function fold() {
+  open = !open;
+  draw();
+}
+
+function toggle(name, words, picture = null) {
+  const id = `show-${name}`, checked = !state.hidden.has(name);
+  const box = el('input', {type: 'checkbox', id, 'data-key': id, checked, onchange: e => show(name, e.target.checked)});
+  return el('label', {}, box, picture, words);
+}
+
+function show(name, shown) {
+  const hidden = new Set(state.hidden);
+  if (shown) hidden.delete(name);
+  else hidden.add(name);
+  change({hidden});
+}
