@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from twin.demo.build import build_reference_twin
 from twin.engine import Twin
 from twin.model import Edit
 from twin.readers.plan_file import read_plan
@@ -24,6 +23,8 @@ def open_twin(settings: Settings) -> Twin:
 
 def open_reference_twin(seed: int = 1) -> Twin:
     """The reference twin in memory: schematic geography, synthetic assets. For notebooks and trying things."""
+    from twin.demo.build import build_reference_twin
+
     settings = Settings()
     twin = Twin(MemoryStore(), read_plan(settings.plan), read_grid, utc_now)
     made = build_reference_twin(seed, twin.now(), settings.geodata)

@@ -26,10 +26,10 @@ router = APIRouter(include_in_schema=False)
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "no-cache"
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""Nothing inline, nothing from elsewhere. deck.gl needs no worker here: all tiles are GeoJSON."""
+"""Nothing inline, nothing from elsewhere. deck.gl needs no worker here: all tiles are GeoJSON; its ``data:`` image probes WebP."""
 TYPES = {
     "js": "text/javascript",
     "css": "text/css",

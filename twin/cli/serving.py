@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
+import subprocess
+import sys
 import threading
 
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
-from twin.cli.data import write_reference_twin
 from twin.engine import Twin
 from twin.errors import BadParameter, TwinError, Unavailable
 from twin.settings import Settings
 
 FIRST_RESOLUTION = 9
+WARM_UP_AFTER_S = 0.5
+"""Long enough for the server to listen first."""
 
 
 def check_port(host: str, port: int) -> None:
@@ -69,7 +72,8 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
         )
     check_port(host, port)
     if demo_if_empty and door.twin.store.head() == 0:
-        write_reference_twin(door, seed=1, replace=False)
+        # In a process of its own: what building it takes of memory is given back.
+        subprocess.run([sys.executable, "-m", "twin", "--store", door.settings.store_url, "demo"], check=True)  # noqa: S603  (our own)
     if not is_loopback(host):
         door.say(
             "注意：此地址可从本机以外访问，目前没有登录",
@@ -77,7 +81,9 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
         )
     app = create_app(door.twin, door.settings)
     shown = f"[{host}]" if ":" in host else host
-    threading.Thread(target=warm_up, args=(door.twin,), daemon=True).start()
+    warming = threading.Timer(WARM_UP_AFTER_S, warm_up, args=(door.twin,))
+    warming.daemon = True
+    warming.start()
     door.say(f"地图：http://{shown}:{port}/map  （Ctrl+C 停止）", f"map: http://{shown}:{port}/map  (Ctrl+C stops)")
     uvicorn.run(app, host=host, port=port, log_level="warning")
 

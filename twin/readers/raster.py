@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import rasterio
 from pyproj import Transformer
-from rasterio.io import MemoryFile
 
 from twin.errors import InvalidInput
 from twin.model import DemandGrid
@@ -18,8 +16,10 @@ def read_grid(grid: GridFile) -> DemandGrid:
     Raises:
         InvalidInput: the bytes are no raster, or it says no CRS.
     """
+    import rasterio  # a tenth of a second that a server need not wait for before it listens
+
     try:
-        with MemoryFile(grid.content) as file, file.open() as raster:
+        with rasterio.MemoryFile(grid.content) as file, file.open() as raster:
             band = raster.read(1, masked=True).astype(np.float64)
             transform, crs = raster.transform, raster.crs
     except rasterio.errors.RasterioError as reason:

@@ -58,7 +58,7 @@ function bigFigure(r) {
 function goal(r) {
   const target = targetText(r), strength = t(`strength.${r.strength}`);
   const mean = r.rule === 'camera-density' ? t('meanOfArea') : null;
-  return [mean, target && `/ ${target}`, strength].filter(Boolean).join(state.lang === 'zh' ? '　' : '  ');
+  return [mean, target && `/ ${target}`, strength].filter(Boolean).join(' ');
 }
 
 function fact([label, figure]) {

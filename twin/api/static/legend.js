@@ -5,7 +5,7 @@ import {clauseName} from './cards.js';
 import {byId, el, refill} from './dom.js';
 import * as f from './format.js';
 import {markOf, markPicture, STATES} from './marks.js';
-import {chosenResult, on, state} from './state.js';
+import {chosenResult, on, resultOf, state} from './state.js';
 import {t} from './words.js';
 
 const UNITS = ['window', 'town', 'cell'];
@@ -34,9 +34,10 @@ function draw(actions) {
 }
 
 function title(r) {
-  const p = r.parameters ?? {};
+  const p = r.parameters;
   if (state.rule === 'charger-service' || state.rule === 'charger-balance') {
-    return t('legend.service', {inner: (p.zones?.[0]?.radius_m ?? 900) / 1000, outer: (p.radius_m ?? 1500) / 1000});
+    const {zones, radius_m: elsewhere} = resultOf('charger-service').parameters;
+    return t('legend.service', {inner: (zones[0]?.radius_m ?? elsewhere) / 1000, outer: elsewhere / 1000});
   }
   if (state.rule === 'radio-coverage') return t('legend.radio', {r: f.count(p.radius_m)});
   if (state.rule === 'camera-density') return t(`legend.density.${state.unit}`);

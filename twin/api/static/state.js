@@ -38,10 +38,9 @@ export function change(patch) {
   for (const [fields, draw] of listeners) if (fields.some(f => changed.includes(f))) draw();
 }
 
-/** The result of the chosen rule, or undefined while there is none. */
-export function chosenResult() {
-  return state.results.find(r => r.rule === state.rule);
-}
+/** The result of a rule, or undefined while there is none. */
+export const resultOf = rule => state.results.find(r => r.rule === rule);
+export const chosenResult = () => resultOf(state.rule);
 
 /** The feature of the area that is judged. */
 export function chosenArea() {

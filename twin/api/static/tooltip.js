@@ -3,7 +3,7 @@
 import {classes} from './classes.js';
 import * as f from './format.js';
 import {contains} from './geometry.js';
-import {chosenResult, once, state} from './state.js';
+import {chosenResult, once, resultOf, state} from './state.js';
 import {t} from './words.js';
 
 export function tooltip({layer, index, object, coordinate}) {
@@ -16,7 +16,7 @@ const ringOf = once(areas => areas.find(a => a.properties.code === 'outer-ring')
 
 /** The limit that holds at a place, by the clause's zones; for words only, verdicts come from the server. */
 export function zoneAt(lnglat) {
-  const {zones = [], radius_m: elsewhere} = chosenResult()?.parameters ?? {};
+  const {zones = [], radius_m: elsewhere} = resultOf('charger-service')?.parameters ?? {};
   const ring = ringOf(state.areas);
   if (lnglat && ring && zones.length && contains(ring.geometry, lnglat)) return {zone: 'outer-ring', limit: zones[0].radius_m};
   return {zone: 'elsewhere', limit: elsewhere};
