@@ -55,6 +55,7 @@ POINT_ZOOM, GAP_ZOOM = 13, 11.8
 POINT_LAYERS = ("chargers", "radio_sites", "cameras", "sensors")
 FONT = '"Noto Sans CJK SC, Microsoft YaHei, PingFang SC, sans-serif"'
 MAX_TILE_ZOOM = 16
+SENT = ("initialViewState", "layers", "parameters", "views")
 
 Colour = list[int]
 
@@ -81,8 +82,10 @@ def planners_map() -> pdk.Deck:
 
 
 def deck_json(deck: pdk.Deck) -> bytes:
-    """The deck as the page takes it; pydeck's own ``to_json()`` is indented and escaped, more than twice the size."""
-    return json.dumps(json.loads(deck.to_json()), ensure_ascii=False, separators=(",", ":")).encode()
+    """The deck as the page takes it: compact, where pydeck's ``to_json()`` is indented and escaped, and without the keys
+    of map services that pydeck reads from the environment."""
+    told = json.loads(deck.to_json())
+    return json.dumps({name: told[name] for name in SENT}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def page_settings() -> dict[str, Any]:
@@ -119,6 +122,11 @@ def coverage() -> list[pdk.Layer]:
             "GeoJsonLayer", "gap-areas", call("gaps"), stroked=False, get_fill_color=rgb("gap-fill", GAP_ALPHA),
             toggle="gaps", from_zoom=POINT_ZOOM,
         ),
+        layer(
+            "SolidPolygonLayer", "beyond-data", call("beyond", part="sheet"), get_polygon=call("itself"),
+            get_fill_color=rgb("outside"),
+        ),
+        lines("beyond-data-hatch", call("beyond", part="strokes"), rgb("hatch"), 1),
         lines("gap-casings", call("gapRings"), rgb("outside"), 4, toggle="gaps", from_zoom=GAP_ZOOM),
         lines("gap-outlines", call("gapRings"), rgb("gap-line"), 2, toggle="gaps", from_zoom=GAP_ZOOM),
     ]  # fmt: skip

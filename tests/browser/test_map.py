@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
-from tests.browser.stage import Visit, count_near, over, visit
+from tests.browser.stage import NOW, Visit, count_near, over, served, visit
+from twin.engine import Twin
 from twin.maps import HEX_ALPHA, PALETTE, SERVICE_FAILING, SERVICE_PASSING
+from twin.readers.plan_file import read_plan
+from twin.readers.raster import read_grid
+from twin.settings import Settings
+from twin.store import MemoryStore
 
 pytestmark = pytest.mark.browser
 
@@ -284,6 +289,60 @@ def test_a_lost_connection_is_said_and_can_be_tried_again(map_page: Visit) -> No
     map_page.until("document.getElementById('notice').hidden")
     map_page.ready()
     map_page.complaints.clear()
+
+
+def test_a_name_from_a_file_is_text_whatever_it_says(map_page: Visit) -> None:
+    page = map_page.page
+    evil = "<img src=x onerror=document.title='run'><script>document.title='run'</script>"
+
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        for near in told["nearest"]:
+            near["name"] = evil
+        route.fulfill(json=told)
+
+    page.route("**/coverage/charger-service/at?**", answer)
+    page.click(".gap-buttons button:nth-child(1)")
+    page.wait_for_selector("#why-sentence")
+    assert evil in page.inner_text("#why-sentence")
+    assert page.locator("#drawer img, #drawer script").count() == 0
+    assert page.title() == "虹桥数字孪生"
+
+
+def test_without_webgl_the_figures_and_tables_still_work(blank: Visit) -> None:
+    blank.page.add_init_script("""
+        const real = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+            return kind.startsWith('webgl') ? null : real.call(this, kind, ...more);
+        };
+    """)
+    blank.page.goto(blank.address + "/map")
+    blank.until("document.getElementById('notice').textContent.includes('此电脑不支持三维绘图')")
+    assert blank.page.inner_text("#cards article .title") == "充电服务覆盖"
+    blank.page.click("[data-key=open-towns]")
+    assert blank.page.locator("#drawer tbody tr").count() == 14
+    blank.page.click("#cards [data-rule=camera-density]")
+    blank.until("document.querySelector('#drawer table')?.textContent.includes('个/km²')")
+    blank.page.click(".gap-buttons button:nth-child(1)")
+    blank.page.wait_for_selector("#why-sentence")
+    assert "此电脑不支持三维绘图" in blank.page.inner_text("#notice")
+
+
+def test_an_empty_twin_says_what_to_import(browser: Browser) -> None:
+    settings = Settings()
+    with served(Twin(MemoryStore(), read_plan(settings.plan), read_grid, lambda: NOW)) as address:
+        made = visit(browser, address, 1100, 640)
+        made.page.goto(address + "/map")
+        made.until("document.querySelectorAll('#cards .chip.nodata').length === 11")
+        assert "twin demo" in made.page.inner_text("#notice")
+        assert (made.elsewhere, made.complaints) == ([], [])
+        made.page.context.close()
+
+
+def test_a_past_day_is_judged_by_what_held_then(blank: Visit) -> None:
+    blank.open("/map?as_of=2024-06-30")
+    assert "2024年6月30日" in blank.page.inner_text("#sentence")
+    assert blank.page.inner_text("#date-shown") == "2024年6月30日"
 
 
 def test_the_page_is_served_with_a_strict_policy_and_files_to_keep(blank: Visit) -> None:

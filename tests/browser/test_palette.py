@@ -98,5 +98,11 @@ def test_the_deck_holds_no_data_and_no_foreign_address() -> None:
         assert isinstance(layer["data"], dict) or layer["data"].startswith("/tiles/"), layer["id"]
 
 
+def test_no_key_of_a_map_service_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CARTO_API_KEY", "MAPBOX_API_KEY", "GOOGLE_MAPS_API_KEY", "MapboxAccessToken", "GoogleMapsAPIKey"):
+        monkeypatch.setenv(name, "secret")
+    assert b"secret" not in deck_json(planners_map())
+
+
 def test_the_deck_stays_small() -> None:
     assert len(deck_json(planners_map())) < 16_000

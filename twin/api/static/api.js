@@ -4,9 +4,9 @@ import {state} from './state.js';
 
 /** An error as the server words it (RFC 9457), or a lost connection. */
 export class Problem extends Error {
-  constructor(detail, {lost = false, id = null, cancelled = false} = {}) {
+  constructor(detail, {lost = false, id = null, cancelled = false, final = false} = {}) {
     super(detail);
-    Object.assign(this, {lost, id, cancelled});
+    Object.assign(this, {lost, id, cancelled, final});
   }
 }
 

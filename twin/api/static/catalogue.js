@@ -1,11 +1,11 @@
 // The functions that the deck written in twin/maps.py calls by name. They answer from the state, and give the same
 // object as long as nothing changed: deck.gl compares by identity.
 
-import {around, circle, dashes, hatching, rings} from './geometry.js';
+import {around, circle, contains, dashes, hatching, hatchingOutside, rings} from './geometry.js';
 import {classColour} from './classes.js';
 import {gapMarks, mapLabels, nearestLines} from './drawn.js';
 import {makeAtlas, markOf} from './marks.js';
-import {chosenArea, once, state} from './state.js';
+import {chosenArea, dataExtent, once, state} from './state.js';
 
 const atlasOnce = once(palette => makeAtlas(palette));
 const atlas = () => atlasOnce(state.settings.palette);
@@ -30,6 +30,11 @@ const dashed = once((paths, zoom) => {
 });
 const chosenOutline = once(area => (area && area.properties.level !== 'district' ? rings(area.geometry) : NOTHING));
 const outsideOf = once(area => (area ? [around(area.geometry)] : NOTHING));
+const beyondOf = once((area, extent) => {
+  const reaches = area && extent && rings(area.geometry).flat().some(p => !contains(extent.geometry, p));
+  return reaches ? {sheet: [around(extent.geometry)], strokes: hatchingOutside(area.geometry, extent.geometry)} : {sheet: NOTHING, strokes: NOTHING};
+});
+const beyond = () => beyondOf(chosenArea(), dataExtent());
 const withoutOf = once((cells, alive) => (cells && alive ? cells.cells.filter((_, i) => cells.status[i] === 'no-value') : NOTHING));
 const cellsOf = once(cells => (cells ? {length: cells.cells.length, cells} : {length: 0}));
 const reachesOf = once(tried => tried.filter(p => p.reach).map(p => circle([p.lng, p.lat], p.reach)));
@@ -99,6 +104,7 @@ export const functions = {
   cellTriggers: () => ({getFillColor: [isNear(), state.rule, state.unit]}),
   cellsWithout: () => withoutOf(state.cells, !isNear()),
   hatchLayer: () => ({'hexagon-cell-hifi': {type: hatchLayer()}}),
+  beyond: ({part}) => beyond()[part],
   outside: () => outsideOf(chosenArea()),
   gaps: () => state.gaps ?? EMPTY_COLLECTION,
   gapRings: () => gapRingsOf(state.gaps),

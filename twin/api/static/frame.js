@@ -97,7 +97,8 @@ function drawNotice(actions) {
       setTimeout(() => say(t('loading'), el('button', {type: 'button', onclick: actions.cancel}, t('cancel'))), CANCEL_MS),
     ];
   } else if (state.failure) {
-    const {cancelled, lost, id, message} = state.failure, time = f.moment(r?.known_at, state.lang);
+    const {cancelled, lost, id, message, final} = state.failure, time = f.moment(r?.known_at, state.lang);
+    if (final) return say(message);
     const words = cancelled ? t('cancelled') : lost ? t('lost', {time}) : t('failed', {what: t('clauses'), detail: message});
     say(words, id && ` ${t('requestId', {id})}`, el('button', {type: 'button', onclick: actions.retry}, t('retry')));
   } else if (r?.status === 'no-data') {

@@ -104,6 +104,30 @@ export function hatching(ring, n = 3) {
   return out;
 }
 
+/** Parallel strokes over the part of one polygon that lies outside another. */
+export function hatchingOutside(geometry, other, n = 70) {
+  const [west, south, east, north] = bounds(geometry), lines = [...rings(geometry), ...rings(other)], out = [];
+  for (let k = 1; k < n; k++) {
+    const at = west - north + ((east - south - west + north) * k) / n;
+    const ys = lines.flatMap(ring => crossings(ring, at)).sort((a, b) => a - b);
+    for (let i = 1; i < ys.length; i++) {
+      const middleY = (ys[i - 1] + ys[i]) / 2, here = [at + middleY, middleY];
+      if (contains(geometry, here) && !contains(other, here)) out.push([[at + ys[i - 1], ys[i - 1]], [at + ys[i], ys[i]]]);
+    }
+  }
+  return out;
+}
+
+/** Where a ring meets the line x - y = at, as y. */
+function crossings(ring, at) {
+  const out = [];
+  for (let i = 1; i < ring.length; i++) {
+    const a = ring[i - 1][0] - ring[i - 1][1] - at, b = ring[i][0] - ring[i][1] - at;
+    if (a > 0 !== b > 0) out.push(ring[i - 1][1] + (a / (a - b)) * (ring[i][1] - ring[i - 1][1]));
+  }
+  return out;
+}
+
 /** A circle on the ground as a closed path. */
 export function circle([lng, lat], radius, corners = 96) {
   const out = [];

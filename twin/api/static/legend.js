@@ -30,7 +30,7 @@ function draw(actions) {
   legend.classList.toggle('faded', near);
   refill(legend,
     el('h2', {}, title(r)), state.rule === 'camera-density' && unitChoice(actions), body(r),
-    r.status === 'partial' && el('p.note', {}, t('partial')), assets(near), el('p.labels', {}, labels(r)));
+    r.status === 'partial' && el('p.key', {}, el('i.swatch.hatched'), partial(r)), assets(near), el('p.labels', {}, labels(r)));
 }
 
 function title(r) {
@@ -86,6 +86,12 @@ function assets(near) {
   const styles = states.map(s => el('span', {}, markPicture(markOf(shown[0], s, true), palette), t(`state.${s}`)));
   const online = [false, null].map(o => el('span', {}, markPicture(markOf(shown[0], 'operating', o), palette), t(`online.${o}`)));
   return [el('p.marks', {}, kinds, styles, online), !near && el('p.note', {}, t('fromZoom'))];
+}
+
+/** How much of the area the data hold. */
+function partial(r) {
+  const {area_with_data_km2: a, area_km2: b} = r;
+  return a ? t('partOfArea', {a: f.km2(a), b: f.km2(b)}) : t('outsideData');
 }
 
 /** The warnings that go with a result, as sentences. */

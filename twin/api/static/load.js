@@ -13,7 +13,7 @@ export async function loadAll() {
   const signal = start();
   try {
     const [{results}, areas] = await Promise.all([api.results(signal), api.areas()]);
-    change({results, areas, failure: null});
+    change({results, areas, failure: unmended()});
     await loadRuleNow(signal);
     findWorst(signal);
   } catch (error) {
@@ -45,6 +45,9 @@ export function cancel() {
   running?.abort();
 }
 
+/** What no new answer can mend stays said. */
+const unmended = () => (state.failure?.final ? state.failure : null);
+
 function start() {
   running?.abort();
   running = new AbortController();
@@ -59,14 +62,14 @@ function failed(error, signal) {
 async function loadRuleNow(signal) {
   const result = chosenResult();
   if (!result || result.status === 'no-data') {
-    change({cells: null, gaps: null, rows: null, loading: false, failure: null});
+    change({cells: null, gaps: null, rows: null, loading: false, failure: unmended()});
     return;
   }
   const {rule} = result;
   const [cells, gaps, rows] = await Promise.all([
     scaleOf(rule) ? api.cells(rule, signal) : null, api.gaps(rule, signal), api.rows(rule, signal),
   ]);
-  change({cells, gaps: gaps.features.length ? gaps : null, rows: rows.rows, loading: false, failure: null});
+  change({cells, gaps: gaps.features.length ? gaps : null, rows: rows.rows, loading: false, failure: unmended()});
 }
 
 /** The town that lacks most of what it should have, over all clauses that are not met and say so by town. */

@@ -12,7 +12,7 @@ let spec, deckNow, frame = 0, settleTimer = 0;
 
 /** Makes the map. `onAsk(lnglat, picked)` is called for every click. */
 export function makeMap(json, onAsk) {
-  if (!document.createElement('canvas').getContext('webgl2')) throw new Problem(t('noWebgl'));
+  if (!document.createElement('canvas').getContext('webgl2')) throw new Problem(t('noWebgl'), {final: true});
   spec = json;
   const start = {...spec.initialViewState, ...(viewInHash() ?? fitted(chosenArea(), byId('map')))};
   spec.initialViewState = start;
@@ -74,6 +74,7 @@ function settle(wait = 120) {
 
 /** Shows an area, or a view. */
 export function goTo(view, smooth = true) {
+  if (!deckNow) return;
   const {minZoom, maxZoom, maxPitch} = spec.initialViewState;
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches || !smooth;
   deckNow.setProps({initialViewState: {...view, minZoom, maxZoom, maxPitch, transitionDuration: calm ? 0 : 400}});

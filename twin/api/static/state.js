@@ -1,5 +1,7 @@
 // What the page shows now. One object; whoever changes it says so, whoever draws from it listens.
 
+import {contains} from './geometry.js';
+
 export const state = {
   lang: document.documentElement.lang.startsWith('en') ? 'en' : 'zh',
   rule: 'charger-service',
@@ -47,6 +49,14 @@ export function chosenArea() {
   const code = state.area ?? chosenResult()?.area ?? '310112';
   return state.areas.find(a => a.properties.code === code);
 }
+
+/** Whether a place lies beyond what the loaded data claim to cover. */
+export function isBeyondData(lnglat) {
+  const extent = dataExtent();
+  return Boolean(lnglat && extent && !contains(extent.geometry, lnglat));
+}
+
+export const dataExtent = () => state.areas.find(a => a.properties.code === 'data-extent');
 
 /** Remembers the last value made from the same inputs: deck.gl loads anew whatever is not the same object. */
 export function once(make) {

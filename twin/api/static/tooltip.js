@@ -3,7 +3,7 @@
 import {classes} from './classes.js';
 import * as f from './format.js';
 import {contains} from './geometry.js';
-import {chosenResult, once, resultOf, state} from './state.js';
+import {chosenResult, isBeyondData, once, resultOf, state} from './state.js';
 import {t} from './words.js';
 
 export function tooltip({layer, index, object, coordinate}) {
@@ -26,6 +26,7 @@ function ofCell(i, lnglat) {
   const {cells, rule, unit} = state, now = classes();
   if (!cells || !now) return null;
   const inside = t('tip.cell', {km2: f.km2(cells.area_km2[i])});
+  if (isBeyondData(lnglat)) return [t('outsideData')];
   if (now.kind === 'service') {
     const status = t(`tip.${cells.status[i]}`, {share: f.share(cells.share[i])});
     return [status, rule === 'radio-coverage' ? t('tip.radio', {r: f.count(chosenResult()?.parameters.radius_m)}) : limitAt(lnglat), inside];

@@ -5,7 +5,7 @@ import {clauseName} from './cards.js';
 import {el} from './dom.js';
 import * as f from './format.js';
 import {octant, roughMetres} from './geometry.js';
-import {change, chosenResult, state} from './state.js';
+import {change, chosenResult, isBeyondData, state} from './state.js';
 import {zoneAt} from './tooltip.js';
 import {t} from './words.js';
 
@@ -39,7 +39,7 @@ export function whyPanel(actions) {
   if (now.problem) return [el('p.why', {}, t('failed', {what: t('why'), detail: now.problem.message})), place];
   const {answer} = now;
   // The deepest point of a gap may lie on the border itself.
-  if (!answer.inside && !now.gap) return [el('p.why', {}, t('outsideData')), place];
+  if ((!answer.inside && !now.gap) || isBeyondData(now.lnglat)) return [el('p.why', {}, t('outsideData')), place];
   return [
     gapTitle(now.gap), el('p.why', {id: 'why-sentence'}, sentence(now)), byTrial(now), quote(answer),
     near(answer), tryButton(now, actions), place,

@@ -167,7 +167,7 @@ export const WORDS = {
   snapshot: ['数据版本', 'Version'],
   frame: ['坐标系', 'Frame'],
   frameName: ['WGS-84（EPSG:4326）', 'WGS-84 (EPSG:4326)'],
-  partial: ['数据只含该区域的一部分', 'The data hold only a part of this area'],
+  partOfArea: ['数据范围外；仅含 {a} / {b}', 'Outside the data; only {a} of {b}'],
   review: ['审图号：________（未送审，内部工作用图）', 'Map approval no.: ________ (not submitted, internal working map)'],
   ring: ['外环', 'Outer Ring'],
   cbd: ['虹桥商务区', 'Hongqiao CBD'],
