@@ -103,6 +103,4 @@ def show(evaluation: Evaluation, pins: Sequence[tuple[float, float]] = (), heigh
     result = evaluation.result
     labels = " · ".join(LABELS[label].zh for label in result.labels)
     page = standalone_page(service_deck(evaluation, pins), f"{result.clause.title} · {labels}")
-    return HTML(  # type: ignore[no-untyped-call]
-        f'<iframe srcdoc="{html.escape(page)}" width="100%" height="{height_px}" style="border:0"></iframe>'
-    )
+    return HTML(f'<iframe srcdoc="{html.escape(page)}" width="100%" height="{height_px}" style="border:0"></iframe>')
