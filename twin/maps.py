@@ -122,13 +122,13 @@ def coverage() -> list[pdk.Layer]:
             "GeoJsonLayer", "gap-areas", call("gaps"), stroked=False, get_fill_color=rgb("gap-fill", GAP_ALPHA),
             toggle="gaps", from_zoom=POINT_ZOOM,
         ),
+        lines("gap-casings", call("gapRings"), rgb("outside"), 4, toggle="gaps", from_zoom=GAP_ZOOM),
+        lines("gap-outlines", call("gapRings"), rgb("gap-line"), 2, toggle="gaps", from_zoom=GAP_ZOOM),
         layer(
             "SolidPolygonLayer", "beyond-data", call("beyond", part="sheet"), get_polygon=call("itself"),
             get_fill_color=rgb("outside"),
         ),
         lines("beyond-data-hatch", call("beyond", part="strokes"), rgb("hatch"), 1),
-        lines("gap-casings", call("gapRings"), rgb("outside"), 4, toggle="gaps", from_zoom=GAP_ZOOM),
-        lines("gap-outlines", call("gapRings"), rgb("gap-line"), 2, toggle="gaps", from_zoom=GAP_ZOOM),
     ]  # fmt: skip
 
 

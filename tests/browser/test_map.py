@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import shapely.geometry
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Route
 
@@ -257,6 +258,21 @@ def test_an_area_is_judged_and_shown(map_page: Visit) -> None:
     map_page.ready()
     assert map_page.page.evaluate("twin.deck.getViewports()[0].zoom") > 12
     assert "area=310112107" in map_page.page.evaluate("location.search")
+
+
+def test_what_lies_beyond_the_data_is_hatched_and_never_numbered_a_gap(blank: Visit) -> None:
+    blank.open("/map?area=hongqiao-cbd")
+    assert re.search(r"数据范围外；仅含 [\d.]+ km² / [\d.]+ km²", blank.page.inner_text("#legend"))
+    extent, strokes, marks = blank.page.evaluate("""(() => {
+        const layer = name => twin.deck.layerManager.getLayers().find(l => l.id === name).props.data;
+        const extent = twin.state.areas.find(a => a.properties.code === 'data-extent').geometry;
+        return [extent, layer('beyond-data-hatch').length, layer('gap-marks').map(m => m.at)];
+    })()""")
+    known = shapely.geometry.shape(extent)
+    assert strokes > 20
+    assert all(known.contains(shapely.Point(place)) for place in marks)
+    blank.page.mouse.click(*blank.at(121.265, 31.165))
+    blank.until("document.querySelector('#drawer .why')?.textContent === '数据范围外'")
 
 
 def test_the_quote_is_one_click_away(map_page: Visit) -> None:

@@ -8,7 +8,8 @@ import {on, state} from './state.js';
 import {t} from './words.js';
 
 const SIGNS = {met: '●', unmet: '▲', unjudged: '◇', nodata: '○', direction: '–'};
-const CIRCLED = ['①', '②', '③'];
+/** ① for 1. */
+export const circled = rank => (rank <= 20 ? String.fromCodePoint(0x245f + rank) : String(rank));
 
 /** A verdict by sign, word and tint: never by colour alone. */
 export function chip(kind) {
@@ -90,12 +91,12 @@ function stateCounts(parts, byState) {
 }
 
 function gapButtons(actions) {
-  const marks = gapMarks(state.gaps, state.rule);
+  const marks = gapMarks(state.gaps);
   if (!marks.length) return null;
   const words = m => `${t('gap.title', {k: m.number})} ${f.km2(m.gap.properties.area_km2)}`;
   const button = (m, i) => el('button',
-    {type: 'button', 'data-key': `gap-${i}`, title: words(m), 'aria-label': words(m), onclick: () => actions.askGap(i)},
-    el('span', {}, CIRCLED[i]), ` ${f.km2(m.gap.properties.area_km2)}`);
+    {type: 'button', 'data-key': `gap-${i}`, title: words(m), 'aria-label': words(m), onclick: () => actions.askGap(m.gap)},
+    el('span', {}, circled(m.gap.properties.rank)), ` ${f.km2(m.gap.properties.area_km2)}`);
   return el('p.gap-buttons', {}, marks.map(button));
 }
 

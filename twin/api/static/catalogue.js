@@ -118,7 +118,7 @@ export const functions = {
   nearestEnds: () => nearestLines(state.asked).ends,
   distances: () => nearestLines(state.asked).words,
   nearestColour: () => d => rgb(d.counts ? palette().ink : palette()['town-line']),
-  gapMarks: () => gapMarks(state.gaps, state.rule),
+  gapMarks: () => gapMarks(state.gaps),
   labels: () => mapLabels(),
   atlas: () => atlas().canvas,
   atlasPlaces: () => atlas().places,

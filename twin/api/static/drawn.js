@@ -4,7 +4,7 @@ import {byId} from './dom.js';
 import {metres} from './format.js';
 import {bounds, contains, middle, rings} from './geometry.js';
 import {boxAround, place} from './labels.js';
-import {once, state} from './state.js';
+import {isBeyondData, once, state} from './state.js';
 import {t} from './words.js';
 
 const N_NUMBERED = 3;
@@ -16,10 +16,10 @@ export function areaName(area) {
   return state.lang === 'zh' ? name : english || name;
 }
 
-/** The three largest gaps, numbered, at their deepest points. */
-export const gapMarks = once((gaps, rule) => (gaps ? gaps.features.slice(0, N_NUMBERED).map((gap, i) => ({
-  number: String(i + 1), mark: 'gap', gap, rule, at: gap.properties.deepest_lnglat,
-})) : []));
+/** The three largest gaps of which the data know, numbered, at their deepest points. */
+export const gapMarks = once(gaps => (gaps?.features ?? [])
+  .filter(gap => !isBeyondData(gap.properties.deepest_lnglat)).slice(0, N_NUMBERED)
+  .map(gap => ({number: String(gap.properties.rank), mark: 'gap', gap, at: gap.properties.deepest_lnglat})));
 
 /** Lines from the place asked about to the stations named in the answer, with their distances. */
 export const nearestLines = once(asked => {
@@ -73,7 +73,7 @@ function panels() {
 
 const placed = once((areas, lang, viewport, gaps, rule, hidden) => {
   if (!viewport || !areas.length) return [];
-  const marks = hidden.has('gaps') ? [] : gapMarks(gaps, rule);
+  const marks = hidden.has('gaps') ? [] : gapMarks(gaps);
   const taken = [...panels(), ...marks.map(m => boxAround(viewport.project(m.at), '①', 26))];
   return place(wanted(areas), viewport, taken);
 });

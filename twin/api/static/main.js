@@ -4,7 +4,6 @@ import * as api from './api.js';
 import {startCards} from './cards.js';
 import {startDrawer} from './drawer.js';
 import {keepInAddress, readAddress, startFrame} from './frame.js';
-import {gapMarks} from './drawn.js';
 import {startLegend} from './legend.js';
 import {cancel, hideOtherAssets, loadAll, loadRule} from './load.js';
 import {currentDeck, isInSight, makeMap, redraw, showArea, showPlace} from './map.js';
@@ -47,9 +46,9 @@ const actions = {
     keepInAddress();
     if (state.asked?.answer) ask(state.asked.lnglat, state.asked.gap);
   },
-  askGap(i) {
-    const gap = state.gaps?.features[i];
-    if (gap) ask(gap.properties.deepest_lnglat, gap).then(() => lookAt(gap.properties.deepest_lnglat));
+  askGap(gap) {
+    const {deepest_lnglat: place} = gap.properties;
+    ask(place, gap).then(() => lookAt(place));
   },
   showTown(code) {
     const town = state.areas.find(a => a.properties.code === code);
@@ -69,10 +68,7 @@ function lookAt(lnglat) {
 
 /** A click on the map: a numbered gap, else the place itself. */
 function onAsk(lnglat, picked) {
-  if (picked.layer?.id === 'gap-marks' && picked.object) {
-    const i = gapMarks(state.gaps, state.rule).indexOf(picked.object);
-    return actions.askGap(i);
-  }
+  if (picked.layer?.id === 'gap-marks' && picked.object) return actions.askGap(picked.object.gap);
   if (lnglat) ask(lnglat).then(() => { if (!isInSight(lnglat)) lookAt(lnglat); });
 }
 

@@ -1,6 +1,6 @@
 // 街镇表 and 盲区表: the figures beside the colours, for readers who cannot see or print them.
 
-import {chip} from './cards.js';
+import {chip, circled} from './cards.js';
 import {areaName} from './drawn.js';
 import {el} from './dom.js';
 import * as f from './format.js';
@@ -39,15 +39,19 @@ export function gapTable(actions) {
   const gaps = state.gaps?.features ?? [];
   if (!gaps.length) return [el('p.note', {}, t(HAVE_GAPS.includes(state.rule) ? 'noGaps' : 'noGapsKind'))];
   const rest = gaps.slice(N_GAPS), km2 = rest.reduce((sum, g) => sum + g.properties.area_km2, 0);
-  const line = ({properties: p}, i) => el('tr', {},
-    el('th', {scope: 'row'}, link(`gap-row-${i}`, () => actions.askGap(i), '①②③'[i] ?? String(p.rank))),
-    el('td', {}, p.areas.map(townName).slice(0, 2).join(state.lang === 'zh' ? '、' : ', ')), el('td', {}, f.km2(p.area_km2)),
-    el('td', {}, p.n_missing === null ? f.metres(p.missing_m, true) : t('devices', {n: f.count(p.n_missing)})));
   const heads = ['number', 'in', 'size', 'lack'].map(k => el('th', {scope: 'col'}, t(`gap.${k}`)));
   return [
-    el('table.by-gap', {}, el('thead', {}, el('tr', {}, heads)), el('tbody', {}, gaps.slice(0, N_GAPS).map(line))),
+    el('table.by-gap', {}, el('thead', {}, el('tr', {}, heads)), el('tbody', {}, gaps.slice(0, N_GAPS).map(gap => gapRow(gap, actions)))),
     rest.length ? el('p.note', {}, t('moreGaps', {n: f.count(rest.length), km2: f.km2(km2)})) : null,
   ];
+}
+
+function gapRow(gap, actions) {
+  const {rank, areas, area_km2: km2, n_missing: n, missing_m: m} = gap.properties;
+  const towns = areas.slice(0, 2).map(townName).join(state.lang === 'zh' ? '、' : ', ');
+  return el('tr', {},
+    el('th', {scope: 'row'}, link(`gap-row-${rank}`, () => actions.askGap(gap), circled(rank))),
+    el('td', {}, towns), el('td', {}, f.km2(km2)), el('td', {}, n === null ? f.metres(m, true) : t('devices', {n: f.count(n)})));
 }
 
 const link = (key, onclick, words) => el('button.link', {type: 'button', 'data-key': key, onclick}, words);

@@ -218,7 +218,7 @@ export const WORDS = {
   'fact.online': ['在线口径', 'effective'],
   'fact.population': ['按人口', 'by population'],
   'fact.townsMet': ['街镇达标', 'towns met'],
-  'fact.window': ['1 km² 窗口达标面积', 'area met by 1 km² windows'],
+  'fact.window': ['1 km² 窗口达标面积', '1 km² windows met'],
   'fact.areaBasis': ['面积口径', 'area'],
   'fact.areaDrawn': ['{drawn}（图上）', '{drawn} (drawn)'],
   'fact.areaBoth': ['{drawn}（图上）/ {published}（公布）', '{drawn} (drawn) / {published} (published)'],
@@ -240,7 +240,7 @@ export const WORDS = {
   'fact.direction': ['方向性要求，不判定', 'a direction: no verdict'],
   'fact.assumed': ['未记录状态', 'not recorded'],
   'fact.assets': ['设施', 'assets'],
-  meanOfArea: ['全区平均', 'mean of the area'],
+  meanOfArea: ['全区平均', 'area mean'],
 };
 
 /** The words under a key, with `{name}` filled in. */
