@@ -83,7 +83,8 @@ def parse_frame(text: str | None) -> Frame:
         )
     frame = FRAMES.get(ALIASES.get(name, name))
     if frame is None:
-        zh, en = (f"不认识坐标系“{text}”", f"unknown frame {text!r}") if name else ("未声明坐标系", "no frame was declared")
+        undeclared = ("未声明坐标系", "no frame was declared")
+        zh, en = (f"不认识坐标系“{text}”", f"unknown frame {text!r}") if name else undeclared
         raise FrameUndeclared(f"{zh}；请用 --frame 声明：{choices}", f"{en}; name one with --frame: {choices}")
     return frame
 
