@@ -41,7 +41,7 @@ export function whyPanel(actions) {
   // The deepest point of a gap may lie on the border itself.
   if ((!answer.inside && !now.gap) || isBeyondData(now.lnglat)) return [el('p.why', {}, t('outsideData')), place];
   return [
-    gapTitle(now.gap), el('p.why', {id: 'why-sentence'}, sentence(now)), byTrial(now), quote(answer),
+    gapTitle(now.gap), el('p.why', {id: 'why-sentence'}, sentence(now)), byTrial(now), quote(),
     near(answer), tryButton(now, actions), place,
   ];
 }
@@ -91,9 +91,10 @@ function byTrial({lnglat, answer, rule}) {
   return el('p.by-trial', {}, t(d < 10 ? 'servedByTrialHere' : 'servedByTrial', {k, d: f.metres(d)}));
 }
 
-function quote(answer) {
+function quote() {
   const {clause} = chosenResult();
-  return el('p.clause', {}, el('b', {}, clauseName(clause)), el('q', {lang: 'zh'}, answer.quote));
+  const words = state.lang === 'en' ? clause.quote_en : clause.quote;
+  return el('p.clause', {}, el('b', {}, clauseName(clause)), el('q', {lang: state.lang}, words));
 }
 
 function near(answer) {
