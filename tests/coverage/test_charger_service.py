@@ -211,3 +211,13 @@ def test_trying_a_station_in_the_deepest_point_raises_the_share_and_leaves_the_s
     assert after.result.share > before.result.share
     assert after.result.snapshot != before.result.snapshot
     assert twin.cover("charger-service").result.share == before.result.share
+
+
+def test_every_gaps_deepest_point_lies_inside_even_on_the_border_and_is_not_served():
+    world, _ = random_world(25, 6)
+    evaluation = evaluate(world)
+    for gap in evaluation.gaps():
+        lng, lat = (round(v, 7) for v in gap.deepest_lnglat)
+        explanation = evaluation.explain(lng, lat)
+        assert explanation.inside
+        assert not explanation.served or gap.missing_m < 0.1

@@ -199,6 +199,6 @@ class CameraDensity(Evaluation):
         enough = km2[0] >= self.parameters.min_window_km2
         value = float(n[0] / km2[0]) if enough else None
         return Explanation(
-            None if value is None else value >= self.target, bool(self.scope.contains(point)[0]), None,
+            None if value is None else value >= self.target, self.scope.holds(lng, lat), None,
             self.parameters.window_radius_m, (), value, int(n[0]), float(km2[0]),
         )  # fmt: skip

@@ -17,6 +17,8 @@ from twin.model import Area, Cells, Geometries, LngLat
 
 WHOLE_EDGES_DEG = 360.0
 MAX_EXTENT_DEG = 2.0
+WRITTEN_M = 0.05
+"""How far a place moves when it is written with seven decimals of a degree, and some more."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Scope:
     def contains(self, lnglat: LngLat) -> NDArray[np.bool_]:
         """Which points lie in the area; on its border is inside, NaN is outside."""
         return points_inside(self.area.geometry, lnglat)
+
+    def holds(self, lng: float, lat: float) -> bool:
+        """Whether a place that was written with some decimals lies in the area, to ``WRITTEN_M``."""
+        xy = self.frame.forward(np.array([[lng, lat]]))
+        return bool(shapely.dwithin(self.shape, shapely.points(xy)[0], WRITTEN_M))
 
     def cells(self, resolution: int) -> Cells:
         """All cells that share area with the scope."""

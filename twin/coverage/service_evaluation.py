@@ -239,7 +239,7 @@ class ServiceEvaluation(Evaluation):
         counting = [i for i in order if self.servers.counts[located[i]]][:1]
         chosen = sorted({*chosen, *counting}, key=lambda i: distance[i])
         near = [self._nearby(int(located[i]), point, float(distance[i])) for i in chosen]
-        inside = bool(self.scope.contains(point)[0])
+        inside = self.scope.holds(lng, lat)
         return Explanation(bool(self.is_served(point)[0]), inside, zone.name, zone.radius_m, tuple(near))
 
     def _nearby(self, row_index: int, point: LngLat, distance_m: float) -> Nearby:
