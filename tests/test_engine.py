@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import shapely
 
-from tests.world import CENTRE, HAND, LONG_AGO, NOW, PLAN, charger, district, offset, twin_with
+from tests.world import CENTRE, HAND, LONG_AGO, NOW, PLAN, area, charger, district, offset, square, twin_with
 from twin.engine import Twin
-from twin.errors import BadParameter, NotFound
+from twin.errors import BadParameter, NotFound, RuleUnready
 from twin.model import Change, Edit, Source
 from twin.readers.raster import read_grid
 from twin.store import MemoryStore
@@ -85,6 +85,9 @@ def test_an_unknown_area_names_the_known_ones():
         (Change("add", "chargers", "n", {"lng": 121.4, "lat": 131.1}), "lat"),
         (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "colour": "red"}), "colour"),
         (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "station_type": "secret"}), "station_type"),
+        (Change("add", "chargers", "n", {"lng": 121.4, "lat": 31.1, "n_devices": None}), "n_devices"),
+        (Change("change", "chargers", "a", {"lifecycle": None}), "lifecycle"),
+        (Change("change", "chargers", "a", {"lng": 121.4}), "lat"),
     ],
     ids=[
         "exists",
@@ -95,6 +98,9 @@ def test_an_unknown_area_names_the_known_ones():
         "latitude 131",
         "unknown field",
         "unknown type",
+        "no devices",
+        "no lifecycle",
+        "half a place",
     ],
 )
 def test_a_change_that_cannot_be_tried_says_what_is_wrong(change, column):
@@ -102,6 +108,14 @@ def test_a_change_that_cannot_be_tried_says_what_is_wrong(change, column):
     with pytest.raises(BadParameter) as error:
         twin.cover("charger-service", changes=[change])
     assert column in {f.column for f in error.value.faults}
+
+
+def test_a_key_is_changed_once_in_a_trial():
+    twin = twin_with([*district(), charger("a", CENTRE)])
+    with pytest.raises(BadParameter, match="once"):
+        twin.cover(
+            "charger-service", changes=[Change("change", "chargers", "a", {}), Change("remove", "chargers", "a")]
+        )
 
 
 def test_changes_add_change_and_remove():
@@ -130,14 +144,14 @@ def test_a_drawn_polygon_must_be_one_and_of_a_size_that_a_plane_can_hold(polygon
 
 @pytest.mark.parametrize(
     ("text", "utc"),
-    [("2025-12-31", "2025-12-31T16:00:00+00:00"), ("2025-12-31T08:00:00+08:00", "2025-12-31T00:00:00+00:00"),
+    [("2025-12-31", "2025-12-31T15:59:59.999999+00:00"), ("2025-12-31T08:00:00+08:00", "2025-12-31T00:00:00+00:00"),
      ("2025-12-31T08:00:00", "2025-12-31T00:00:00+00:00"), ("2025-12-31T00:00:00Z", "2025-12-31T00:00:00+00:00")],
 )  # fmt: skip
 def test_a_date_is_the_end_of_that_day_in_shanghai(text, utc):
     assert parse_moment(text).isoformat() == utc
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "9999-12-31", "2025-1-1x"])
+@pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "2025-12-31T25:00", "2025-1-1x"])
 def test_what_is_no_time_says_how_to_write_one(text):
     with pytest.raises(BadParameter, match="2025-12-31"):
         parse_moment(text)
@@ -157,3 +171,19 @@ def test_many_threads_may_ask_at_once():
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(ask, range(40)))
     assert together == [ask(i) for i in range(40)]
+
+
+def test_a_clause_whose_area_is_not_loaded_judges_nothing_else_in_its_place():
+    twin = twin_with(
+        [area("310104", "district", square(1000)), area("outer-ring", "zone", square(500)), charger("a", CENTRE)]
+    )
+    with pytest.raises(RuleUnready, match="310112"):
+        twin.cover("charger-service")
+    assert twin.cover("charger-service", area="310104").result.share == 1.0
+
+
+def test_evaluations_at_other_times_are_few():
+    twin = twin_with([*district(), charger("a", CENTRE)])
+    for day in range(1, 20):
+        twin.cover("camera-count", snapshot=twin.snapshot(as_of=datetime(2025, 1, day, tzinfo=UTC)))
+    assert len(twin._past_evaluations) <= 4

@@ -7,6 +7,7 @@ import hashlib
 import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from threading import RLock
 from typing import Any
@@ -18,7 +19,7 @@ from twin.coverage import RULES
 from twin.coverage.changes import apply_changes
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene
 from twin.coverage.scope import Scope, scope_of_polygon
-from twin.errors import NotFound
+from twin.errors import NotFound, RuleUnready
 from twin.kept import Kept
 from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, table_of
@@ -26,8 +27,9 @@ from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transac
 from twin.plan import Clause, Plan
 from twin.ports import GridFile, Store, StoredState
 
-DISTRICT = "310112"
 N_KEPT = 64
+N_KEPT_OF_THE_PAST = 4
+"""Evaluations at other times hold snapshots of their own, some 70 MB each."""
 PLAIN_MARSHAL = 2
 """The last format that writes equal values as equal bytes (no references, no interning)."""
 
@@ -49,13 +51,14 @@ class Twin:
         self._lock, self._judging = RLock(), RLock()
         self._current: tuple[int, datetime | None, Snapshot] | None = None
         self._evaluations: Kept[Evaluation] = Kept(N_KEPT)
+        self._past_evaluations: Kept[Evaluation] = Kept(N_KEPT_OF_THE_PAST)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
         """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes."""
         now = self._clock()
         if as_of is not None or known_at is not None:
-            return self._load(as_of or now, known_at or now)[0]
+            return replace(self._load(as_of or now, known_at or now)[0], is_present=False)
         with self._lock:
             head = self.store.head()
             if self._current is None or self._current[0] != head or _passed(self._current[1], now):
@@ -106,18 +109,27 @@ class Twin:
             return self._evaluate(apply_changes(snapshot, changes), clause, scope, settings)
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
         key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, scope.area.code, told)
-        return self._evaluations.get(key, lambda: self._evaluate(snapshot, clause, scope, settings))
+        present = self._current is not None and self._current[2] is snapshot
+        kept = self._evaluations if present else self._past_evaluations
+        return kept.get(key, lambda: self._evaluate(snapshot, clause, scope, settings))
 
     def _scope(self, snapshot: Snapshot, clause: Clause, area: str | None) -> Scope:
         code = area or self.default_area(clause, snapshot)
         return self._scopes.get((snapshot.id, code), lambda: Scope(self.area(snapshot, code)))
 
     def default_area(self, clause: Clause, snapshot: Snapshot) -> str:
-        """What a rule judges unless told: the clause's scope, else the district, else the first district loaded."""
+        """What a rule judges unless told: the area that its clause binds.
+
+        Raises:
+            RuleUnready: that area is not there at the snapshot's time; nothing else is judged in its place.
+        """
         if clause.scope in snapshot.areas:
             return clause.scope
-        districts = snapshot.areas_at("district")
-        return DISTRICT if DISTRICT in snapshot.areas or not districts else districts[0].code
+        raise RuleUnready(
+            f"尚未导入边界 {clause.scope}，或该时点没有，无法判定（twin import … --layer areas，或 twin demo）",
+            f"the boundary {clause.scope} is not loaded, or not there at that time, so nothing can be judged "
+            "(twin import … --layer areas, or twin demo)",
+        )
 
     def _evaluate(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> Evaluation:
         with self._judging:
@@ -196,6 +208,8 @@ def content_id(state: StoredState) -> str:
     for layer in sorted(state.rows):
         digest.update(layer.encode())
         digest.update(marshal.dumps(state.rows[layer], PLAIN_MARSHAL))
+    for source in sorted(state.sources.values(), key=lambda s: s.id):
+        digest.update(repr(source).encode())
     for grid in sorted(state.grids, key=lambda g: g.name):
         digest.update(grid.name.encode() + grid.content)
     return digest.hexdigest()

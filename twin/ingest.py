@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from twin.coverage.scope import assign_to_areas
 from twin.engine import Twin
 from twin.errors import FrameUndeclared
 from twin.frames import Frame, parse_frame
-from twin.layers import LAYERS, layer_named
+from twin.layers import LAYERS, LayerType, layer_named
 from twin.layers.check import Checked, check_table
 from twin.layers.diff import ImportDiff, diff
 from twin.layers.mapping import ColumnMap, map_columns
 from twin.layers.table import RawTable
 from twin.model import Record, Source, Transaction
+
+ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
+"""From when boundaries and context hold whose file says no date."""
 
 log = logging.getLogger("twin.ingest")
 
@@ -66,14 +70,15 @@ def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_
     layer = layer_named(request.layer)
     frame = _declared_frame(table, request)
     mapping = map_columns(table, layer, request.overrides, request.where)
-    source_id = request.source_id or f"{layer.name}:{table.name}"
+    source_id = request.source_id or default_source_id(layer, table, request)
+    outline = layer.context or layer.name == "areas"
     checked = check_table(
         table,
         layer,
         mapping,
         frame,
         source_id=source_id,
-        default_valid_from=twin.now(),
+        default_valid_from=ALWAYS if outline else twin.now(),
         allow_datum_inverse=allow_datum_inverse,
     )
     checked = replace(checked, records=_with_assumed(checked))
@@ -87,7 +92,7 @@ def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_
     owner = assign_to_areas(districts, _places(checked.records))
     return ImportReport(
         request=request, table=table, frame=frame, mapping=mapping, checked=checked,
-        difference=diff(checked.records, existing, source_id, checked.given),
+        difference=diff(checked.records, existing, source_id, checked.given, twin.now()),
         source=Source(source_id, table.name, frame.name, request.synthetic, request.schematic, request.derived,
                       request.licence, table.sha256),
         inside={a.code: int((owner == i).sum()) for i, a in enumerate(districts) if (owner == i).any()},
@@ -96,7 +101,7 @@ def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_
 
 
 def apply(twin: Twin, report: ImportReport, *, author: str, reason: str) -> Transaction | None:
-    """Record the import in one transaction; None where it changes nothing.
+    """Record the import in one transaction; None where it changes nothing, the source included.
 
     Raises:
         LayerInvalid: the file has faults: nothing of it is recorded.
@@ -104,9 +109,15 @@ def apply(twin: Twin, report: ImportReport, *, author: str, reason: str) -> Tran
     """
     report.checked.raise_if_faulty()
     edits = report.difference.edits(twin.now())
-    if not edits:
+    if not edits and twin.snapshot().sources.get(report.source.id) == report.source:
         return None
     return twin.commit(edits, author=author, reason=reason, sources=[report.source])
+
+
+def default_source_id(layer: LayerType, table: RawTable, request: ImportRequest) -> str:
+    """Layer, file name and the rows taken: a part of a file is a set of its own."""
+    taken = "".join(f"?{name}={text}" for name, text in sorted((request.where or {}).items()))
+    return f"{layer.name}:{table.name}{taken}"
 
 
 def _declared_frame(table: RawTable, request: ImportRequest) -> Frame:

@@ -153,6 +153,8 @@ class Snapshot:
     sources: Mapping[str, Source]
     as_of: datetime
     known_at: datetime
+    is_present: bool = True
+    """Whether it was read for now: only then does the assets' ``online`` say anything about its time."""
 
     def areas_at(self, level: str) -> list[Area]:
         """The areas of one level, by code."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+import re
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from twin.errors import BadParameter
@@ -10,20 +11,26 @@ from twin.errors import BadParameter
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def parse_moment(text: str) -> datetime:
-    """``2025-12-31`` (the end of that day in Shanghai) or an ISO date-time (Shanghai unless it names an offset), in UTC.
+def parse_moment(text: str, day: time = time.max) -> datetime:
+    """``2025-12-31`` or an ISO date-time (Shanghai unless it names an offset), in UTC.
+
+    Args:
+        text: as written; an unescaped ``+`` of a query string, which arrives as a blank, is understood.
+        day: which moment of the day a date means; by default its last microsecond, so that what begins at the next
+            midnight is not in it.
 
     Raises:
-        BadParameter: neither.
+        BadParameter: it is neither.
     """
     try:
-        if len(text) == len("2025-12-31"):
-            midnight = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), SHANGHAI)
-            return midnight.astimezone(UTC)
-        moment = datetime.fromisoformat(text)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return datetime.combine(date.fromisoformat(text), day, SHANGHAI).astimezone(UTC)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].+", text, re.ASCII):
+            moment = datetime.fromisoformat(re.sub(r"(T.*) (\d{2}:?\d{2})$", r"\1+\2", text))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadParameter(
-            f"无法读作日期或时间：“{text}”，应如 2025-12-31 或 2025-12-31T08:00:00+08:00",
-            f"not a date or time: {text!r}; write 2025-12-31 or 2025-12-31T08:00:00+08:00",
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+        pass
+    raise BadParameter(
+        f"无法读作日期或时间：“{text}”，应如 2025-12-31 或 2025-12-31T08:00:00+08:00",
+        f"not a date or time: {text!r}; write 2025-12-31 or 2025-12-31T08:00:00+08:00",
+    )

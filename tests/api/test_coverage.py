@@ -79,7 +79,11 @@ def test_one_result_has_the_figures_that_can_be_checked_by_hand(client: Client) 
 
 def test_the_list_and_the_single_result_agree(client: Client) -> None:
     for result in client.get("/coverage").json()["results"]:
-        assert client.get(f"/coverage/{result['rule']}").json() == result
+        single = client.get(f"/coverage/{result['rule']}")
+        if result["rule"] == "lifecycle":  # binds the CBD, which this world has not: nothing else is judged instead
+            assert (single.status_code, result["status"], result["value"]) == (422, "no-data", None)
+        else:
+            assert single.json() == result
 
 
 def test_an_area_outside_what_the_clause_binds_is_not_binding(client: Client) -> None:
@@ -167,11 +171,11 @@ def test_counts_have_no_gaps(client: Client) -> None:
 
 @pytest.mark.parametrize("rule", ["charger-service", "camera-density", "camera-count", "lifecycle", "net-home"])
 def test_cells_come_as_columns_and_as_features(client: Client, rule: str) -> None:
-    body = client.get(f"/coverage/{rule}/cells?resolution=8").json()
+    body = client.get(f"/coverage/{rule}/cells?resolution=8&area=310112").json()
     columns = [body[name] for name in ("cells", "value", "share", "status", "area_km2", "n")]
     assert len({len(column) for column in columns}) == 1
     assert (body["resolution"], body["rule"]) == (8, rule)
-    features = client.get(f"/coverage/{rule}/cells?resolution=8&f=geojson").json()["features"]
+    features = client.get(f"/coverage/{rule}/cells?resolution=8&area=310112&f=geojson").json()["features"]
     assert [f["properties"]["cell"] for f in features] == body["cells"]
     assert [f["properties"]["value"] for f in features] == body["value"]
     if body["cells"]:

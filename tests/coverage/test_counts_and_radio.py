@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 import shapely
 
-from tests.world import CENTRE, PLAN, area, asset, charger, district, offset, radio_site, snapshot, square, twin_with
+from tests.world import (
+    CENTRE,
+    HAND,
+    NOW,
+    PLAN,
+    area,
+    asset,
+    charger,
+    district,
+    offset,
+    radio_site,
+    snapshot,
+    square,
+    twin_with,
+)
 from twin.coverage import RULES
 from twin.coverage.charger_balance import gini
 from twin.coverage.result import Evaluation, Scene
 from twin.coverage.scope import Scope
-from twin.model import Record, Snapshot
+from twin.errors import BadParameter
+from twin.model import Record, Snapshot, Source
 
 
 def evaluate(rule: str, world: Snapshot, code: str = "310112", **parameters: object) -> Evaluation:
@@ -111,7 +129,7 @@ def test_outside_the_clauses_scope_a_result_is_only_a_reference():
 
 
 def test_every_clause_has_an_answer_and_none_is_left_out():
-    twin = twin_with(district())
+    twin = twin_with([*district(), area("hongqiao-cbd", "aoi", square(1000))])
     results = {c.id: twin.cover(c.id).result for c in PLAN.clauses}
     assert {r.status for r in results.values()} == {"no-data"}
     assert all(r.value is None and r.met is None for r in results.values())
@@ -124,3 +142,53 @@ def test_an_area_that_reaches_beyond_the_loaded_data_is_partial_and_says_how_muc
     result = evaluate("sensor-count", world).result
     assert result.status == "partial"
     assert result.area_with_data_km2 == pytest.approx(result.area_km2 / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "settings"),
+    [
+        ("camera-count", {"access": "foo"}),
+        ("sensor-count", {"domains": "foo"}),
+        ("radio-site-count", {"site_kinds": "foo"}),
+        ("radio-coverage", {"operator": "foo"}),
+        ("lifecycle", {"layers": "foo"}),
+        ("charger-balance", {"level": "foo"}),
+        ("charger-service", {"states": "foo"}),
+        ("charger-service", {"states": ""}),
+        ("charger-service", {"zones": ["outer-ring"]}),
+        ("charger-service", {"radius_m": "far"}),
+    ],
+)
+def test_a_value_outside_a_closed_set_is_refused_in_both_languages(rule, settings):
+    twin = twin_with([*district(), area("hongqiao-cbd", "aoi", square(900)), charger("a", CENTRE), radio_site("b", CENTRE),
+                      asset("cameras", "c", CENTRE, access="own"), asset("sensors", "s", CENTRE, domain="road")])  # fmt: skip
+    with pytest.raises(BadParameter) as error:
+        _ = twin.cover(rule, parameters=settings).result
+    assert any("一" <= c <= "鿿" for c in error.value.words.zh)
+
+
+def test_what_is_online_is_said_of_the_present_only():
+    """No history of it is kept: at another time ``effective`` is null, never today's figure."""
+    twin = twin_with(
+        [*district(), charger("a", CENTRE), asset("cameras", "c", CENTRE, access="own"), radio_site("r", CENTRE)]
+    )
+    then = twin.snapshot(as_of=NOW - timedelta(days=100))
+    for rule in ("charger-service", "camera-density", "camera-count", "radio-coverage"):
+        assert twin.cover(rule).result.effective is not None
+        past = twin.cover(rule, snapshot=then).result
+        assert (past.effective, past.n_unknown) == (None, None)
+        assert past.value == twin.cover(rule).result.value
+
+
+def test_unknown_online_states_count_only_where_they_could_serve():
+    far = [charger(f"far{i}", offset(CENTRE, 50_000, i), online=None) for i in range(9)]
+    world = snapshot([*district(1000), *far, charger("near", offset(CENTRE, 2000, 0), online=None, n_devices=2)])
+    assert evaluate("charger-service", world).result.n_unknown == 2
+
+
+def test_the_ring_and_the_towns_that_decide_bring_their_labels():
+    derived = replace(area("outer-ring", "zone", square(500)), source="ring")
+    schematic = replace(area("310112001", "town", square(5000)), source="towns")
+    sources = [HAND, Source("ring", "ring", "wgs84", derived=True), Source("towns", "towns", "wgs84", schematic=True)]
+    twin = twin_with([area("310112", "district", square(5000)), derived, schematic, charger("a", CENTRE)], sources)
+    assert {"derived", "schematic"} <= set(twin.cover("charger-service").result.labels)

@@ -19,7 +19,7 @@ from twin.api.world import When, World
 from twin.cells import check_resolution
 from twin.coverage import RULES
 from twin.coverage.result import CellTable, Evaluation, Gap
-from twin.errors import NotFound, RuleUnready
+from twin.errors import NotFound
 from twin.model import Change, Snapshot
 
 T = TypeVar("T")
@@ -90,15 +90,13 @@ def judge(
         BadParameter: parameters or changes are wrong.
         RuleUnready: the clause's own area, or something else it needs, is not loaded.
     """
-    clause = world.twin.plan.clause(question.rule)
-    area = question.area or world.twin.default_area(clause, snapshot)
-    if polygon is None and question.area is None and area not in snapshot.areas:
-        raise RuleUnready(
-            f"尚未导入边界 {area}，无法判定（twin import … --layer areas，或 twin demo）",
-            f"the boundary {area} is not loaded, so nothing can be judged (twin import … --layer areas, or twin demo)",
-        )
     return world.twin.cover(
-        question.rule, area=area, polygon=polygon, parameters=question.settings, changes=changes, snapshot=snapshot
+        question.rule,
+        area=question.area,
+        polygon=polygon,
+        parameters=question.settings,
+        changes=changes,
+        snapshot=snapshot,
     )
 
 

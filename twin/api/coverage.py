@@ -47,7 +47,7 @@ def _result(world: World, question: Question, clause: Clause, snapshot: Snapshot
     try:
         return result_to_json(judge(world, question, snapshot).result, documents)
     except RuleUnready as reason:
-        code = question.area or world.twin.default_area(clause, snapshot)
+        code = question.area or clause.scope
         return unready_to_json(clause, snapshot, snapshot.areas.get(code), reason.words, documents)
 
 

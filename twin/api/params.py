@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime, time
 from typing import Annotated, Protocol, runtime_checkable
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -16,8 +14,8 @@ from fastapi.dependencies.models import Dependant
 from twin.api.encoded import Bbox
 from twin.api.world import When
 from twin.errors import BadParameter, Fault, Words
+from twin.times import parse_moment
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 EVERYWHERE = frozenset({"lang"})
 
 
@@ -77,16 +75,9 @@ def moment(text: str | None, name: str, where: str = "query", *, day: time = tim
     if text is None:
         return None
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            return datetime.combine(date.fromisoformat(text), day, SHANGHAI).astimezone(UTC)
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].+", text, re.ASCII):
-            # an unescaped + in a query string arrives as a blank
-            read = datetime.fromisoformat(re.sub(r"(T.*) (\d{2}:?\d{2})$", r"\1+\2", text))
-            return (read if read.tzinfo else read.replace(tzinfo=SHANGHAI)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    zh = "应为日期或时间，如 2025-12-31 或 2025-12-31T08:00:00Z"
-    raise bad(where, name, text, zh, "must be a date or a date-time, like 2025-12-31 or 2025-12-31T08:00:00Z")
+        return parse_moment(text, day)
+    except BadParameter as error:
+        raise bad(where, name, text, error.words.zh, error.words.en) from None
 
 
 async def _when(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from pydantic import ValidationError
 
 from twin.cli.common import EXIT_CODES, Door, pass_door
 from twin.errors import TwinError
@@ -41,7 +42,11 @@ def main(ctx: click.Context, lang: str | None, store: str | None) -> None:
     Exit codes: 0 fine, 2 bad input, 3 not found, 4 conflict, 5 something outside is unavailable.
     """
     told = {name: value for name, value in (("lang", lang), ("store", store)) if value is not None}
-    ctx.obj = Door(Settings(**told))  # type: ignore[arg-type]
+    try:
+        ctx.obj = Door(Settings(**told))  # type: ignore[arg-type]
+    except ValidationError as error:
+        said = "; ".join(f"TWIN_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise click.UsageError(said) from None
 
 
 from twin.cli import data, judge, serving  # noqa: E402  (they register their commands on the group)

@@ -13,6 +13,7 @@ from twin.errors import Conflict, NotFound
 from twin.frames import geodesic_area_km2
 from twin.ingest import ImportReport, ImportRequest, apply, examine
 from twin.layers import LAYERS
+from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
 from twin.model import Edit
 
@@ -146,6 +147,11 @@ def _print_report(door: Door, report: ImportReport) -> None:
         ("错误" if zh else "faults", len(checked.faults)),
     ]
     print_table(("", ""), rows)
+    if report.n_outside and not report.inside:
+        door.say(
+            "注意：没有一个点落在已加载的区内，请核对坐标系和区域",
+            "Note: no point lies in a loaded district; check the frame and the areas",
+        )
     for warning in checked.warnings:
         click.echo(door.words(warning), err=True)
     if len(checked.faults) > N_FAULTS_SHOWN:
@@ -178,7 +184,7 @@ def layers(door: Door, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--level", default=None, help="Only this level: city, district, town, grid, zone, aoi.")
+@click.option("--level", type=click.Choice(LEVELS), default=None, help="Only this level.")
 @json_option
 @pass_door
 def areas(door: Door, level: str | None, as_json: bool) -> None:
@@ -187,7 +193,7 @@ def areas(door: Door, level: str | None, as_json: bool) -> None:
     rows = [
         (
             a.code,
-            a.name if door.lang == "zh" else a.name_en,
+            a.name if door.lang == "zh" else a.name_en or a.name,
             a.level,
             geodesic_area_km2(a.geometry),
             a.area_km2_published,

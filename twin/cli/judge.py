@@ -12,8 +12,9 @@ import orjson
 from twin.api.wire import area_row_to_json, cells_to_json, gap_to_feature, result_to_json
 from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
 from twin.coverage import RULES
-from twin.coverage.result import Evaluation
+from twin.coverage.result import LABELS, Evaluation
 from twin.errors import BadParameter
+from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
 from twin.plan import STRENGTH_WORDS
 
@@ -51,7 +52,9 @@ def rules(door: Door, as_json: bool) -> None:
 @click.option("--as-of", type=Moment(), default=None, help="When it is true in the world.")
 @click.option("--known-at", type=Moment(), default=None, help="When it had been recorded.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the rule.")
-@click.option("--level", default="town", show_default=True, help="Level of the rows by area.")
+@click.option(
+    "--level", type=click.Choice(LEVELS), default="town", show_default=True, help="Level of the rows by area."
+)
 @click.option("--cells", "resolution", type=int, default=None, help="Hexes of this H3 resolution (with -o or --json).")
 @click.option(
     "-o",
@@ -93,7 +96,12 @@ def _write(output: Path, everything: dict[str, Any]) -> None:
     if output.suffix not in endings:
         known = ", ".join(endings)
         raise BadParameter(f"输出文件应以 {known} 结尾：{output}", f"the output must end in {known}: {output}")
-    output.write_bytes(orjson.dumps(endings[output.suffix], option=orjson.OPT_SERIALIZE_NUMPY))
+    try:
+        output.write_bytes(orjson.dumps(endings[output.suffix], option=orjson.OPT_SERIALIZE_NUMPY))
+    except OSError as reason:
+        raise BadParameter(
+            f"无法写入 {output}：{reason.strerror}", f"cannot write {output}: {reason.strerror}"
+        ) from None
 
 
 def _print(door: Door, evaluation: Evaluation, level: str) -> None:
@@ -103,11 +111,13 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
     print_table(("", ""), [
         (clause.id, clause.title if zh else clause.title_en),
         ("原文" if zh else "quote", clause.quote if zh else clause.quote_en),
-        ("区域" if zh else "area", f"{result.area.code} {result.area.name}  {result.area_km2:.2f} km²"),
+        ("区域" if zh else "area", f"{result.area.code} {result.area.name if zh else result.area.name_en or result.area.name}  {result.area_km2:.2f} km²"),
         ("值" if zh else "value", f"{_number(result.value)} {clause.unit}  ({'目标' if zh else 'target'} {_number(clause.value)})"),
+        ("强度" if zh else "strength", door.words(STRENGTH_WORDS[clause.strength])),
+        ("数据" if zh else "data", f"{result.status}: {result.area_with_data_km2:.2f} / {result.area_km2:.2f} km²"),
         ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else result.status),
         ("数据版本" if zh else "snapshot", f"{result.snapshot}  as_of {result.as_of.isoformat(timespec='seconds')}"),
-        ("标注" if zh else "labels", ", ".join(result.labels)),
+        ("标注" if zh else "labels", "; ".join(door.words(LABELS[label]) for label in result.labels)),
     ])  # fmt: skip
     rows = evaluation.area_rows(level)
     if rows:
@@ -117,7 +127,7 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
             if zh
             else ("code", "name", "value", "met", "shortfall", "km²")
         )
-        body = [(r.code, r.name if zh else r.name_en, _number(r.value), {True: "●", False: "▲", None: "–"}[r.met],
+        body = [(r.code, r.name if zh else r.name_en or r.name, _number(r.value), {True: "●", False: "▲", None: "–"}[r.met],
                  _number(r.shortfall), f"{r.area_km2:.2f}") for r in rows]  # fmt: skip
         print_table(header, body)
     gaps = evaluation.gaps()

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.coverage.counting import Count, NoData
 from twin.coverage.result import Evaluation, Scene
-from twin.model import BUILT, LayerTable
+from twin.model import BUILT, LayerTable, Lifecycle
 
 LAYER = "cameras"
+Access = Literal["own", "relayed", "unlinked"]
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCountParameters:
-    access: tuple[str, ...] = ("own", "relayed")
-    states: tuple[str, ...] = BUILT
+    access: tuple[Access, ...] = ("own", "relayed")
+    states: tuple[Lifecycle, ...] = BUILT
 
 
-def counted_cameras(table: LayerTable, access: tuple[str, ...], states: tuple[str, ...]) -> NDArray[np.bool_]:
+def counted_cameras(table: LayerTable, access: tuple[Access, ...], states: tuple[Lifecycle, ...]) -> NDArray[np.bool_]:
     """Which cameras count, wherever they are."""
     return (table.frame["access"].isin(access) & table.frame["lifecycle"].isin(states)).to_numpy(bool)
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from twin.cells import cell_centres, cells_to_text, points_to_cells
-from twin.coverage.camera_count import LAYER, counted_cameras
+from twin.coverage.camera_count import LAYER, Access, counted_cameras
 from twin.coverage.counting import NoData, count_in_cells, meets, scope_cells
 from twin.coverage.gaps import GAP_RESOLUTION, largest_first
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene, by_state
 from twin.coverage.scope import assign_to_areas, clip, points_inside, project_cells
 from twin.coverage.service import area_inside, discs
 from twin.frames import ecef, geodesic_area_km2
-from twin.model import BUILT, LayerTable, LngLat
+from twin.model import BUILT, LayerTable, Lifecycle, LngLat
 
 WINDOW_RESOLUTION = 9
 """The hexes whose windows give the share and the gaps of a result."""
@@ -34,8 +34,8 @@ class CameraDensityParameters:
     """``spatial_unit`` chooses what the hexes show; ``window_km2`` is the moving window's area, ``min_window_km2`` the
     least part of it inside the scope that still gives a value."""
 
-    access: tuple[str, ...] = ("own", "relayed")
-    states: tuple[str, ...] = BUILT
+    access: tuple[Access, ...] = ("own", "relayed")
+    states: tuple[Lifecycle, ...] = BUILT
     spatial_unit: Literal["window", "cell", "town"] = "window"
     window_km2: float = 1.0
     min_window_km2: float = 0.25
@@ -71,7 +71,6 @@ class CameraDensity(Evaluation):
     def _result(self) -> Result:
         online, area_km2 = self.table.frame["online"], self.scope.area_km2
         n = int(self.n_devices[self.counted].sum())
-        n_online = int(self.n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum())
         windows = self.windows(WINDOW_RESOLUTION)
         judged = ~np.isnan(windows.value)
         passing = judged & (windows.value >= self.target)
@@ -79,8 +78,11 @@ class CameraDensity(Evaluation):
         share = float(windows.area_km2[passing].sum() / with_value) if with_value > 0 else None
         return Result(
             value=n / area_km2, met=meets(self.scene.clause, n / area_km2), share=share, denominator="area", status=self.scene.status,
-            nominal=n / area_km2, effective=n_online / area_km2,
-            n_unknown=int(self.n_devices[self.counted & online.isna().to_numpy()].sum()),
+            nominal=n / area_km2,
+            **self.scene.online(
+                lambda: float(self.n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum() / area_km2),
+                lambda: int(self.n_devices[self.counted & online.isna().to_numpy()].sum()),
+            ),
             by_state=by_state(self.table, self.inside), parameters=self.parameters, facts=self._facts(n, share),
             **self.scene.provenance((LAYER,)),
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,7 @@ def apply_changes(snapshot: Snapshot, changes: Sequence[Change]) -> Snapshot:
     faults = [f for i, change in enumerate(changes) for f in _faults(f"changes[{i}]", change, snapshot)]
     if len(changes) > MAX_CHANGES:
         faults.append(_fault("changes", "", len(changes), f"最多 {MAX_CHANGES} 项", f"at most {MAX_CHANGES}"))
+    faults += [_fault("changes", "key", key, "同一编号只能改一次", "a key is changed once") for key in _twice(changes)]
     if faults:
         zh = "；".join(f"{f.where} {f.column} {f.words.zh}" for f in faults)
         raise BadParameter(f"改动有误：{zh}", "bad changes: " + "; ".join(str(f) for f in faults), faults)
@@ -46,6 +48,11 @@ def apply_changes(snapshot: Snapshot, changes: Sequence[Change]) -> Snapshot:
     said = orjson.dumps([(c.op, c.layer, c.key, dict(c.after)) for c in changes], option=orjson.OPT_SORT_KEYS)
     new_id = hashlib.blake2b(snapshot.id.encode() + said, digest_size=8).hexdigest()
     return replace(snapshot, id=new_id, layers=layers)
+
+
+def _twice(changes: Sequence[Change]) -> list[str]:
+    counts = Counter((c.layer, c.key) for c in changes)
+    return [key for (_, key), n in counts.items() if n > 1]
 
 
 def _changed(table: LayerTable, changes: Sequence[Change]) -> LayerTable:
@@ -117,7 +124,7 @@ def _place_faults(where: str, change: Change) -> list[Fault]:
     faults = []
     for name, limit in (("lng", 180.0), ("lat", 90.0)):
         value = change.after.get(name)
-        if value is None and (change.op != "add"):
+        if change.op != "add" and not {"lng", "lat"} & set(change.after):
             continue
         good = (
             isinstance(value, int | float)
@@ -133,7 +140,7 @@ def _place_faults(where: str, change: Change) -> list[Fault]:
 
 def _fits(field: Field, value: Any) -> bool:
     if value is None:
-        return True
+        return field.default is None and field.name not in ("key", "valid_from")
     if field.kind == "enum":
         return value in field.domain
     if field.kind == "bool":

@@ -6,8 +6,8 @@ Gini coefficient of public connectors per resident over towns, and how concentra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from twin.coverage import charger_service
 from twin.coverage.counting import NoData
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene
 from twin.coverage.scope import assign_to_areas
+from twin.coverage.service_evaluation import POPULATION
 from twin.model import Area
 
 
 @dataclass(frozen=True, slots=True)
 class ChargerBalanceParameters:
-    level: str = "town"
+    level: Literal["city", "district", "town", "grid", "zone", "aoi"] = "town"
     concentrated_connectors: int = 10
 
 
@@ -58,7 +59,7 @@ class ChargerBalance(Evaluation):
                 "gini": self._gini(scene, parameters),
                 "concentration": self._concentration(parameters),
             },
-            **scene.provenance((charger_service.LAYER,)),
+            **scene.provenance((charger_service.LAYER,), grids=(POPULATION,)),
         )  # fmt: skip
 
     def _counted(self) -> Any:
@@ -82,7 +83,8 @@ class ChargerBalance(Evaluation):
         return float(large / connectors.sum()) if connectors.sum() else None
 
     def area_rows(self, level: str) -> list[AreaRow]:
-        return self.service.area_rows(level)
+        """The shares, without a verdict: the clause is a direction."""
+        return [replace(row, target=None, met=None, shortfall=None) for row in self.service.area_rows(level)]
 
     def cells(self, resolution: int) -> CellTable:
         return self.service.cells(resolution)

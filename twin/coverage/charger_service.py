@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from twin.coverage.counting import NoData
 from twin.coverage.parameters import Zone
 from twin.coverage.result import Evaluation, Explanation, Gap, Result, Scene, by_state
-from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
+from twin.coverage.service_evaluation import POPULATION, Servers, ServiceEvaluation, ServiceZone
 from twin.errors import RuleUnready, Words
-from twin.model import LayerTable
+from twin.model import LayerTable, Lifecycle
 
 LAYER = "chargers"
 STATE_REASONS = {
@@ -40,7 +40,7 @@ class ChargerServiceParameters:
     radius_m: float
     reading: Literal["demand", "station"] = "demand"
     public_only: bool = True
-    states: tuple[str, ...] = ("operating",)
+    states: tuple[Lifecycle, ...] = ("operating",)
     min_connectors: int = 1
     denominator: Literal["area", "population"] = "area"
 
@@ -113,14 +113,14 @@ class ChargerService(ServiceEvaluation):
     def result(self) -> Result:  # type: ignore[override]
         table = self.servers.table
         inside = self.scope.contains(table.lnglat)
-        online = table.frame["online"]
-        effective = self.with_servers(online.fillna(False).to_numpy(bool))
+        online = table.frame["online"].fillna(False).to_numpy(bool)
+        reported = self.scene.online(lambda: self.with_servers(online).share, self.n_unknown)
+        zones = tuple(zone.code for zone in self.parameters.zones)
         return Result(
             value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.scene.status,
-            nominal=self.share, effective=effective.share,
-            n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
-            by_state=by_state(table, inside), parameters=self.parameters, facts=self._facts(effective.share, inside),
-            **self.scene.provenance((LAYER,)),
+            nominal=self.share, by_state=by_state(table, inside), parameters=self.parameters,
+            facts=self._facts(reported["effective"], inside), **reported,
+            **self.scene.provenance((LAYER,), zones, (POPULATION,)),
         )  # fmt: skip
 
     def with_servers(self, keep: NDArray[np.bool_]) -> ChargerService:
@@ -128,7 +128,7 @@ class ChargerService(ServiceEvaluation):
         servers = replace(self.servers, counts=self.servers.counts & keep)
         return ChargerService(self.scene, self.parameters, servers)
 
-    def _facts(self, effective: float, inside: NDArray[np.bool_]) -> dict[str, Any]:
+    def _facts(self, effective: float | None, inside: NDArray[np.bool_]) -> dict[str, Any]:
         gaps: list[Gap] = self.gaps()
         frame = self.servers.table.frame[inside & self.servers.counts]
         connectors = frame["n_connectors"].fillna(0)

@@ -57,8 +57,10 @@ class Count(Evaluation):
         n = int(n_devices[self.counted].sum())
         self.result = Result(
             value=n, met=meets(scene.clause, n), share=None, denominator=None, status=scene.status, nominal=n,
-            effective=int(n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum()),
-            n_unknown=int(n_devices[self.counted & online.isna().to_numpy()].sum()),
+            **scene.online(
+                lambda: int(n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum()),
+                lambda: int(n_devices[self.counted & online.isna().to_numpy()].sum()),
+            ),
             by_state=by_state(table, self.inside), parameters=parameters,
             facts={**facts, "n_unlocated": int(n_devices[counts & np.isnan(table.lnglat[:, 0])].sum())},
             **scene.provenance((table.layer,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,13 +13,15 @@ from twin.coverage.scope import points_inside
 from twin.frames import geodesic_area_km2
 from twin.model import LIFECYCLES
 
+Judged = Literal["cameras", "chargers", "radio_sites", "sensors"]
+NEGLIGIBLE_KM2 = 1e-6
 ASSUMED = "lifecycle_assumed"
 """Attribute of records whose source said no state."""
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleParameters:
-    layers: tuple[str, ...] = ("cameras", "chargers", "radio_sites", "sensors")
+    layers: tuple[Judged, ...] = get_args(Judged)
 
 
 def evaluate(scene: Scene, parameters: LifecycleParameters) -> Evaluation:
@@ -53,14 +56,14 @@ class LifecycleShare(Evaluation):
         )  # fmt: skip
 
     def area_rows(self, level: str) -> list[AreaRow]:
-        rows = []
+        rows, own = [], self.scene.scope.area.geometry
         for area in self.scene.snapshot.areas_at(level):
-            if not area.geometry.intersects(self.scene.scope.area.geometry):
-                continue
             inside = points_inside(area.geometry, self.lnglat)
             share = float(self.recorded[inside].mean()) if inside.any() else None
             met, lacking = None if share is None else share >= 1.0, float((~self.recorded[inside]).sum())
-            km2 = geodesic_area_km2(area.geometry)
+            km2 = geodesic_area_km2(area.geometry.intersection(own))
+            if km2 < NEGLIGIBLE_KM2:
+                continue
             rows.append(AreaRow.of(area, share, area_km2=km2, target=1.0, met=met, share=share, shortfall=lacking))
         return rows
 

@@ -8,7 +8,6 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from twin.errors import BadParameter, Fault, Words
-from twin.model import LIFECYCLES
 
 P = TypeVar("P")
 SMALLEST, LARGEST = 1e-3, 1e5
@@ -42,17 +41,15 @@ def read_parameters(cls: type[P], *settings: Mapping[str, Any]) -> P:
                 continue
             try:
                 values[name] = _convert(raw, hints[name])
-            except (TypeError, ValueError, KeyError) as reason:
-                faults.append(Fault("parameters", name, str(raw), Words(f"无法读作该参数：{reason}", str(reason))))
+            except _Unfit as reason:
+                faults.append(Fault("parameters", name, str(raw), reason.words))
+            except TypeError:
+                faults.append(Fault("parameters", name, str(raw), Words("应为列表", "must be a list")))
     faults += [
         Fault("parameters", f.name, "", Words("缺少该参数", "missing"))
         for f in fields(cls)  # type: ignore[arg-type]
         if f.name not in values and f.default is MISSING and f.default_factory is MISSING and not faults
     ]
-    for name, value in values.items():
-        if name == "states" and (wrong := [v for v in value if v not in LIFECYCLES]):
-            said = ", ".join(LIFECYCLES)
-            faults.append(Fault("parameters", name, str(wrong), Words(f"应取自：{said}", f"must be among {said}")))
     if faults:
         raise bad_parameters(faults)
     return cls(**values)
@@ -65,28 +62,51 @@ def bad_parameters(faults: list[Fault]) -> BadParameter:
     return BadParameter(f"参数有误。{zh}", f"bad parameters. {en}", faults)
 
 
+class _Unfit(ValueError):
+    """A value that a parameter cannot have, in words."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        self.words = Words(zh, en)
+        super().__init__(en)
+
+
 def _convert(raw: Any, hint: Any) -> Any:
     if get_origin(hint) is Literal:
         if raw not in get_args(hint):
-            raise ValueError(f"must be one of {', '.join(get_args(hint))}")
+            said = ", ".join(get_args(hint))
+            raise _Unfit(f"应为其中之一：{said}", f"must be one of {said}")
         return raw
     if get_origin(hint) is tuple:
-        items = [s.strip() for s in raw.split(",") if s.strip()] if isinstance(raw, str) else list(raw)
+        items: list[Any] = [s.strip() for s in raw.split(",") if s.strip()] if isinstance(raw, str) else list(raw)
+        if not items and get_args(hint)[0] is not Zone:
+            raise _Unfit("不能为空", "must not be empty")
         return tuple(_convert(item, get_args(hint)[0]) for item in items)
     if hint is Zone:
-        return Zone(str(raw["code"]), _positive(raw["radius_m"]))
+        return _zone(raw)
     if hint is bool:
         return _boolean(raw)
     if hint is int:
-        number = _number(raw)
-        if number != int(number) or number < 0:
-            raise ValueError("must be a whole number, 0 or more")
-        return int(number)
+        return _whole(raw)
     if hint is float:
         return _positive(raw)
     if not isinstance(raw, str):
-        raise TypeError("must be text")
+        raise _Unfit("应为文本", "must be text")
     return raw
+
+
+def _zone(raw: Any) -> Zone:
+    if not isinstance(raw, Mapping) or set(raw) != {"code", "radius_m"}:
+        raise _Unfit(
+            '应写作 {"code": 区域代码, "radius_m": 米}', 'must be {"code": an area\'s code, "radius_m": metres}'
+        )
+    return Zone(str(raw["code"]), _positive(raw["radius_m"]))
+
+
+def _whole(raw: Any) -> int:
+    number = _number(raw)
+    if number != int(number) or number < 0:
+        raise _Unfit("应为非负整数", "must be a whole number, 0 or more")
+    return int(number)
 
 
 def _boolean(raw: Any) -> bool:
@@ -94,23 +114,21 @@ def _boolean(raw: Any) -> bool:
         return raw
     if str(raw).lower() in ("true", "false"):
         return str(raw).lower() == "true"
-    raise ValueError("must be true or false")
+    raise _Unfit("应为 true 或 false", "must be true or false")
 
 
 def _number(raw: Any) -> float:
-    if isinstance(raw, bool):
-        raise TypeError("must be a number")
     try:
-        number = float(raw)
-    except OverflowError:
-        number = math.inf
+        number = math.nan if isinstance(raw, bool) else float(raw)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
     if not abs(number) <= LARGEST:
-        raise ValueError(f"must be a number of at most {LARGEST:g}")
+        raise _Unfit(f"应为不超过 {LARGEST:g} 的数字", f"must be a number of at most {LARGEST:g}")
     return number
 
 
 def _positive(raw: Any) -> float:
     number = _number(raw)
     if number < SMALLEST:
-        raise ValueError(f"must be greater than 0, at least {SMALLEST:g}")
+        raise _Unfit(f"应大于 0，至少 {SMALLEST:g}", f"must be greater than 0, at least {SMALLEST:g}")
     return number

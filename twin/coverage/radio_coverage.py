@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.coverage.counting import NoData
 from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
-from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
-from twin.errors import Words
+from twin.coverage.service_evaluation import POPULATION, Servers, ServiceEvaluation, ServiceZone
+from twin.errors import BadParameter, Words
+from twin.model import Lifecycle
 
 LAYER = "radio_sites"
 SENSITIVITY = (0.75, 1.25)
@@ -28,7 +29,7 @@ class RadioCoverageParameters:
 
     radius_m: float
     model: Literal["disc"] = "disc"
-    states: tuple[str, ...] = ("operating",)
+    states: tuple[Lifecycle, ...] = ("operating",)
     denominator: Literal["area", "population"] = "area"
     operator: str = ""
 
@@ -39,6 +40,13 @@ def evaluate(scene: Scene, parameters: RadioCoverageParameters) -> Evaluation:
         return NoData(scene, parameters, (LAYER,))
     frame = table.frame
     counts = frame["lifecycle"].isin(parameters.states) & (frame["site_kind"] == "outdoor") & frame["lng"].notna()
+    operators = sorted(set(frame["operator"].astype(str)))
+    if parameters.operator and parameters.operator not in operators:
+        said = ", ".join(operators)
+        raise BadParameter(
+            f"没有运营商“{parameters.operator}”，现有：{said}",
+            f"no operator {parameters.operator!r}; there are: {said}",
+        )
     if parameters.operator:
         counts &= frame["operator"] == parameters.operator
     servers = Servers(table, counts.to_numpy(bool), lambda row: why_not(row, parameters))
@@ -71,19 +79,18 @@ class RadioCoverage(ServiceEvaluation):
     @cached_property
     def result(self) -> Result:  # type: ignore[override]
         table = self.servers.table
-        online = table.frame["online"]
-        effective = self._variant(online.fillna(False).to_numpy(bool), 1.0)
-        provenance = self.scene.provenance((LAYER,))
+        online = table.frame["online"].fillna(False).to_numpy(bool)
+        reported = self.scene.online(lambda: self._variant(online, 1.0), self.n_unknown)
+        provenance = self.scene.provenance((LAYER,), grids=(POPULATION,))
         provenance["labels"] = ("model", *provenance["labels"])
         return Result(
             value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.scene.status,
-            nominal=self.share, effective=effective,
-            n_unknown=int((self.servers.counts & online.isna().to_numpy()).sum()),
+            nominal=self.share, **reported,
             by_state=by_state(table, self.scope.contains(table.lnglat)), parameters=self.parameters,
-            facts=self._facts(effective), **provenance,
+            facts=self._facts(reported["effective"]), **provenance,
         )  # fmt: skip
 
-    def _facts(self, effective: float) -> dict[str, Any]:
+    def _facts(self, effective: float | None) -> dict[str, Any]:
         operator = self.servers.table.frame["operator"].astype(str)
         names = sorted(set(operator[self.servers.counts]))
         everybody = np.ones(len(operator), bool)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from twin.coverage.counting import Count, NoData
 from twin.coverage.result import Evaluation, Scene
-from twin.model import BUILT
+from twin.model import BUILT, Lifecycle
 
 LAYER = "radio_sites"
 
 
 @dataclass(frozen=True, slots=True)
 class RadioSiteCountParameters:
-    site_kinds: tuple[str, ...] = ("outdoor",)
-    states: tuple[str, ...] = BUILT
+    site_kinds: tuple[Literal["outdoor", "indoor"], ...] = ("outdoor",)
+    states: tuple[Lifecycle, ...] = BUILT
 
 
 def evaluate(scene: Scene, parameters: RadioSiteCountParameters) -> Evaluation:

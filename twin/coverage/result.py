@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.scope import Scope
 from twin.errors import BadParameter, Words
-from twin.model import BUILT, LIFECYCLES, Area, Cells, LayerTable, Snapshot
+from twin.model import LIFECYCLES, Area, Cells, LayerTable, Snapshot
 from twin.plan import Clause
 
 Status = Literal["ok", "partial", "no-data"]
@@ -222,9 +222,23 @@ class Scene:
         """``partial`` where a part of the area lies outside the data that are loaded."""
         return "ok" if self.area_with_data_km2 >= WITHIN * self.scope.area_km2 else "partial"
 
-    def provenance(self, layers: tuple[str, ...]) -> dict[str, Any]:
-        """The fields that every result carries, and the labels its sources ask for."""
-        used = {self.scope.area.source}
+    def online(self, effective: Callable[[], float], n_unknown: Callable[[], int]) -> dict[str, Any]:
+        """``effective`` and ``n_unknown`` of a result; None at another time, for which no online history is kept."""
+        if not self.snapshot.is_present:
+            return {"effective": None, "n_unknown": None}
+        return {"effective": effective(), "n_unknown": n_unknown()}
+
+    def provenance(
+        self, layers: tuple[str, ...], areas: tuple[str, ...] = (), grids: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """The fields that every result carries, and the labels that its sources ask for.
+
+        The sources are those of the scope, of the layers, of the towns that its rows and gaps name, and of further
+        ``areas`` and demand ``grids`` that decide.
+        """
+        deciding = [*self.snapshot.areas_at("town"), *(self.snapshot.areas[code] for code in areas)]
+        used = {self.scope.area.source, *(a.source for a in deciding)}
+        used |= {self.snapshot.grids[name].source for name in grids if name in self.snapshot.grids}
         for name in layers:
             table = self.table(name)
             used |= set(table.frame["source"].unique()) if table is not None else set()
@@ -253,8 +267,3 @@ def by_state(table: LayerTable, inside: NDArray[np.bool_]) -> dict[str, int]:
     chosen = table.frame.loc[inside]
     sums = chosen.groupby(chosen["lifecycle"].astype(str))["n_devices"].sum()
     return {state: int(sums.get(state, 0)) for state in LIFECYCLES}
-
-
-def is_built(table: LayerTable) -> NDArray[np.bool_]:
-    """Rows that 累计建设 / 部署 counts."""
-    return table.frame["lifecycle"].isin(BUILT).to_numpy()

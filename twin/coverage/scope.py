@@ -48,8 +48,8 @@ class Scope:
 
     def holds(self, lng: float, lat: float) -> bool:
         """Whether a place that was written with some decimals lies in the area, to ``WRITTEN_M``."""
-        xy = self.frame.forward(np.array([[lng, lat]]))
-        return bool(shapely.dwithin(self.shape, shapely.points(xy)[0], WRITTEN_M))
+        x, y = self.frame.forward(np.array([[lng, lat]]))[0]
+        return bool(shapely.dwithin(self.shape, shapely.Point(x, y), WRITTEN_M))
 
     def cells(self, resolution: int) -> Cells:
         """All cells that share area with the scope."""

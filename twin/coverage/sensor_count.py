@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from twin.coverage.counting import Count, NoData
 from twin.coverage.result import Evaluation, Scene
-from twin.model import BUILT
+from twin.model import BUILT, Lifecycle
 
 LAYER = "sensors"
-DOMAINS = ("building", "road", "water", "power", "gas", "environment", "other")
+Domain = Literal["building", "road", "water", "power", "gas", "environment", "other"]
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
 @dataclass(frozen=True, slots=True)
 class SensorCountParameters:
-    domains: tuple[str, ...] = DOMAINS
-    states: tuple[str, ...] = BUILT
+    domains: tuple[Domain, ...] = DOMAINS
+    states: tuple[Lifecycle, ...] = BUILT
 
 
 def evaluate(scene: Scene, parameters: SensorCountParameters) -> Evaluation:

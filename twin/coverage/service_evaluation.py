@@ -164,6 +164,13 @@ class ServiceEvaluation(Evaluation):
         _, people, served = self.demand_points
         return float(people[served].sum() / people.sum()) if people.sum() > 0 else None
 
+    def n_unknown(self) -> int:
+        """Counted devices that could serve the scope and of which nobody knows whether they are online."""
+        reach_m = max(zone.radius_m for zone in self.zones)
+        near = shapely.dwithin(self.scope.shape, shapely.points(self.server_xy), reach_m)
+        frame = self.servers.counted.frame[near]
+        return int(frame.loc[frame["online"].isna(), "n_devices"].sum())
+
     @property
     def share(self) -> float:
         if self.denominator == POPULATION:

@@ -76,6 +76,7 @@ def diff(
     existing: LayerTable | None,
     source_id: str,
     given: Mapping[str, NDArray[np.bool_]] | None = None,
+    changed_at: datetime | None = None,
 ) -> ImportDiff:
     """Compare records with what the layer holds now.
 
@@ -85,6 +86,8 @@ def diff(
         source_id: whose missing keys count as removed.
         given: ``Checked.given``: per field, which of ``records`` had it in the file; a field not named was not given.
             None: everything was given.
+        changed_at: from when a difference holds if the file gives no ``valid_from`` (aware): what was true before
+            stays so. None: differences are corrections of the version that is held.
 
     Places closer than 1e-9 degrees are the same; all else must be equal.
     """
@@ -104,6 +107,8 @@ def diff(
         if not fields:
             unchanged.append(record.key)
             continue
+        if changed_at is not None and not _gives(given, "valid_from", i):
+            new = replace(new, valid_from=changed_at)
         metres = _metres(old, new) if "location" in fields else None
         (changed if metres is None else moved).append(Altered(new, held.version(at), fields, metres))
     there = {record.key for record in records}
@@ -136,6 +141,10 @@ class _Held:
             lng=value["lng"], lat=value["lat"], geometry=None if self.wkb is None else self.wkb[at],
             attributes={name: value[name] for name in self.attributes},
         )  # fmt: skip
+
+
+def _gives(given: Mapping[str, NDArray[np.bool_]] | None, name: str, row: int) -> bool:
+    return given is None or (name in given and bool(given[name][row]))
 
 
 def _plain(column: pd.Series[Any]) -> list[Any]:
