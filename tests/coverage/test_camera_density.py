@@ -14,6 +14,7 @@ from twin.coverage import RULES
 from twin.coverage.camera_density import missing
 from twin.coverage.result import Evaluation, Scene
 from twin.coverage.scope import Scope
+from twin.errors import BadParameter
 from twin.model import Snapshot
 
 
@@ -111,6 +112,12 @@ def test_gaps_are_merged_failing_windows_with_the_cameras_they_lack():
     failing = evaluation.cells(9)
     open_km2 = failing.area_km2[failing.status == "fail"].sum()
     assert sum(g.area_km2 for g in evaluation.gaps()) == pytest.approx(open_km2, rel=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{"window_km2": 1000}, {"window_km2": 0.1}, {"min_window_km2": 2}])
+def test_a_window_too_large_or_smaller_than_its_least_part_is_refused(settings):
+    with pytest.raises(BadParameter, match="window"):
+        evaluate(snapshot([*district(1000), camera("a", CENTRE)]), **settings)
 
 
 def test_a_camera_without_a_place_is_counted_apart():

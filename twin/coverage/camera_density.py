@@ -22,9 +22,11 @@ from twin.coverage.gaps import GAP_RESOLUTION, largest_first
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene, by_state
 from twin.coverage.scope import assign_to_areas, clip, points_inside, project_cells
 from twin.coverage.service import area_inside, discs
+from twin.errors import BadParameter
 from twin.frames import ecef, geodesic_area_km2
 from twin.model import BUILT, LayerTable, Lifecycle, LngLat
 
+LARGEST_WINDOW_KM2 = 100.0
 WINDOW_RESOLUTION = 9
 """The hexes whose windows give the share and the gaps of a result."""
 
@@ -39,6 +41,13 @@ class CameraDensityParameters:
     spatial_unit: Literal["window", "cell", "town"] = "window"
     window_km2: float = 1.0
     min_window_km2: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not self.min_window_km2 <= self.window_km2 <= LARGEST_WINDOW_KM2:
+            raise BadParameter(
+                f"窗口面积应不小于 min_window_km2，不超过 {LARGEST_WINDOW_KM2:g} km²，收到 {self.window_km2:g}",
+                f"window_km2 must be at least min_window_km2 and at most {LARGEST_WINDOW_KM2:g}, got {self.window_km2:g}",
+            )
 
     @property
     def window_radius_m(self) -> float:

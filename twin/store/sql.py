@@ -49,16 +49,20 @@ class SqlStore:
                 f"无法创建数据文件夹 {path.parent}：{reason}", f"cannot make the folder {path.parent}: {reason}"
             ) from None
         self._engine = _sqlite_engine(path)
-        with self._writing() as c:
-            t.metadata.create_all(c)
+        with self._reading() as c:
+            made = sa.inspect(c).has_table(t.meta.name)
+        if not made:
+            with self._writing() as c:
+                t.metadata.create_all(c)
+                version = sa.insert(t.meta).prefix_with("OR IGNORE")
+                c.execute(version.values(name="schema", value=str(t.SCHEMA_VERSION)))
+        with self._reading() as c:
             found = c.execute(sa.select(t.meta.c.value).where(t.meta.c.name == "schema")).scalar()
-            if found is None:
-                c.execute(sa.insert(t.meta).values(name="schema", value=str(t.SCHEMA_VERSION)))
-            elif int(found) != t.SCHEMA_VERSION:
-                raise InvalidInput(
-                    f"{path} 的数据版本为 {found}，本程序只认识 {t.SCHEMA_VERSION}",
-                    f"{path} has schema version {found}; this program knows {t.SCHEMA_VERSION}",
-                )
+        if found != str(t.SCHEMA_VERSION):
+            raise InvalidInput(
+                f"{path} 的数据版本为 {found}，本程序只认识 {t.SCHEMA_VERSION}",
+                f"{path} has schema version {found}; this program knows {t.SCHEMA_VERSION}",
+            )
 
     def close(self) -> None:
         self._engine.dispose()
