@@ -189,3 +189,12 @@ def test_a_taken_port_is_a_sentence_that_names_the_way_out(loaded):
 def test_words_follow_the_language(loaded):
     assert "没有规则" in loaded("--lang", "zh", "cover", "no-rule").stderr
     assert "no rule" in loaded("--lang", "en", "cover", "no-rule").stderr
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.9996, "99.9 %"), (1.0, "100.0 %"), (0.07069, "7.0 %"), (None, "—")]
+)
+def test_a_share_is_rounded_towards_not_met(share, shown):
+    from twin.cli.judge import _figure
+
+    assert _figure(share, "share") == shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from twin.errors import BadParameter
 from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
 from twin.plan import STRENGTH_WORDS
+
+SHARE = "share"
 
 
 @click.command()
@@ -112,7 +115,7 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
         (clause.id, clause.title if zh else clause.title_en),
         ("原文" if zh else "quote", clause.quote if zh else clause.quote_en),
         ("区域" if zh else "area", f"{result.area.code} {result.area.name if zh else result.area.name_en or result.area.name}  {result.area_km2:.2f} km²"),
-        ("值" if zh else "value", f"{_number(result.value)} {clause.unit}  ({'目标' if zh else 'target'} {_number(clause.value)})"),
+        ("值" if zh else "value", f"{_figure(result.value, clause.unit)}  ({'目标' if zh else 'target'} {_figure(clause.value, clause.unit)})"),
         ("强度" if zh else "strength", door.words(STRENGTH_WORDS[clause.strength])),
         ("数据" if zh else "data", f"{result.status}: {result.area_with_data_km2:.2f} / {result.area_km2:.2f} km²"),
         ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else result.status),
@@ -127,7 +130,7 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
             if zh
             else ("code", "name", "value", "met", "shortfall", "km²")
         )
-        body = [(r.code, r.name if zh else r.name_en or r.name, _number(r.value), {True: "●", False: "▲", None: "–"}[r.met],
+        body = [(r.code, r.name if zh else r.name_en or r.name, _figure(r.value, clause.unit, named=False), {True: "●", False: "▲", None: "–"}[r.met],
                  _number(r.shortfall), f"{r.area_km2:.2f}") for r in rows]  # fmt: skip
         print_table(header, body)
     gaps = evaluation.gaps()
@@ -137,6 +140,15 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
             f"\n{'盲区' if zh else 'gaps'}: {len(gaps)}, {total:.3f} km²; "
             + ", ".join(f"{g.id} {g.area_km2:.3f} km²" for g in gaps[:3])
         )
+
+
+def _figure(value: float | None, unit: str, named: bool = True) -> str:
+    """A value with its unit; a share in per cent, rounded towards not met."""
+    if value is None:
+        return "—"
+    if unit == SHARE:
+        return f"{math.floor(value * 1000 + 1e-9) / 10:.1f} %"
+    return f"{_number(value)} {unit}" if named else _number(value)
 
 
 def _number(value: float | None) -> str:
