@@ -191,9 +191,7 @@ def test_words_follow_the_language(loaded):
     assert "no rule" in loaded("--lang", "en", "cover", "no-rule").stderr
 
 
-@pytest.mark.parametrize(
-    ("share", "shown"), [(0.9996, "99.9 %"), (1.0, "100.0 %"), (0.07069, "7.0 %"), (None, "—")]
-)
+@pytest.mark.parametrize(("share", "shown"), [(0.9996, "99.9 %"), (1.0, "100.0 %"), (0.07069, "7.0 %"), (None, "—")])
 def test_a_share_is_rounded_towards_not_met(share, shown):
     from twin.cli.judge import _figure
 
