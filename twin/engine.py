@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.coverage import RULES
 from twin.coverage.changes import apply_changes
+from twin.coverage.counting import NoData
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene
 from twin.coverage.scope import Scope, scope_of_polygon
 from twin.errors import NotFound, RuleUnready
@@ -139,6 +140,8 @@ class Twin:
         rule = RULES[clause.rule]
         scene = Scene(snapshot, scope, clause)
         parameters = rule.read(clause.parameters, settings)
+        if scene.area_with_data_km2 == 0:
+            return NoData(scene, parameters, ())
         if rule.needs is None:
             return rule.evaluate(scene, parameters)
         other = self._judged(snapshot, self.plan.clause(rule.needs), scope, {})

@@ -144,6 +144,20 @@ def test_an_area_that_reaches_beyond_the_loaded_data_is_partial_and_says_how_muc
     assert result.area_with_data_km2 == pytest.approx(result.area_km2 / 2, rel=1e-4)
 
 
+def test_nothing_is_judged_where_nothing_is_known():
+    """Data for the western half, wholly served: the share is 100 % of what is known, and says that half is not."""
+    west, south, _, north = square(1000).bounds
+    extent = area("data-extent", "zone", shapely.box(west, south, CENTRE[0], north))
+    world = snapshot([*district(1000), extent, charger("a", offset(CENTRE, -500, 0))])
+    result = evaluate("charger-service", world).result
+    assert (result.share, result.status) == (1.0, "partial")
+    assert result.area_with_data_km2 == pytest.approx(result.area_km2 / 2, rel=1e-4)
+    far = area("far", "aoi", square(500, offset(CENTRE, 20_000, 0)))
+    twin = twin_with([*district(1000), extent, far, charger("a", CENTRE)])
+    nothing = twin.cover("charger-service", area="far").result
+    assert (nothing.status, nothing.value, nothing.met, nothing.area_with_data_km2) == ("no-data", None, None, 0)
+
+
 @pytest.mark.parametrize(
     ("rule", "settings"),
     [

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.coverage.scope import Scope
+from twin.coverage.scope import Scope, polygonal
 from twin.errors import BadParameter, Words
 from twin.model import LIFECYCLES, Area, Cells, LayerTable, Snapshot
 from twin.plan import Clause
@@ -186,10 +187,10 @@ class Evaluation(ABC):
 
 @dataclass(frozen=True)
 class Scene:
-    """What a rule is evaluated on: a snapshot, the area, and the clause with its scope's code."""
+    """What a rule is evaluated on: a snapshot, the whole area that was asked for, and the clause."""
 
     snapshot: Snapshot
-    scope: Scope
+    whole: Scope
     clause: Clause
 
     def table(self, layer: str) -> LayerTable | None:
@@ -203,24 +204,30 @@ class Scene:
         bound = self.snapshot.areas.get(self.clause.scope)
         if bound is None:
             return False
-        if bound.code == self.scope.area.code:
+        if bound.code == self.whole.area.code:
             return True
-        inside = self.scope.frame.project(bound.geometry).intersection(self.scope.shape).area
-        return bool(inside >= WITHIN * self.scope.shape.area)
+        inside = self.whole.frame.project(bound.geometry).intersection(self.whole.shape).area
+        return bool(inside >= WITHIN * self.whole.shape.area)
 
     @cached_property
-    def area_with_data_km2(self) -> float:
-        """What of the area lies in the extent that the loaded data claim to cover; all of it where they claim none."""
+    def scope(self) -> Scope:
+        """What is judged: the part of the area in the extent that the loaded data claim to cover (all of it where they
+        claim none). Nothing is said of a place of which nothing is known."""
         extent = self.snapshot.areas.get(DATA_EXTENT)
         if extent is None:
-            return self.scope.area_km2
-        inside = self.scope.frame.project(extent.geometry).intersection(self.scope.shape).area
-        return self.scope.area_km2 * float(inside / self.scope.shape.area)
+            return self.whole
+        inside = polygonal(shapely.intersection(self.whole.area.geometry, extent.geometry))
+        known = Scope(replace(self.whole.area, geometry=inside))
+        return self.whole if known.area_km2 >= WITHIN * self.whole.area_km2 else known
+
+    @property
+    def area_with_data_km2(self) -> float:
+        return self.scope.area_km2
 
     @property
     def status(self) -> Status:
         """``partial`` where a part of the area lies outside the data that are loaded."""
-        return "ok" if self.area_with_data_km2 >= WITHIN * self.scope.area_km2 else "partial"
+        return "ok" if self.scope is self.whole else "partial"
 
     def online(self, effective: Callable[[], float], n_unknown: Callable[[], int]) -> dict[str, Any]:
         """``effective`` and ``n_unknown`` of a result; None at another time, for which no online history is kept."""
@@ -237,7 +244,7 @@ class Scene:
         ``areas`` and demand ``grids`` that decide.
         """
         deciding = [*self.snapshot.areas_at("town"), *(self.snapshot.areas[code] for code in areas)]
-        used = {self.scope.area.source, *(a.source for a in deciding)}
+        used = {self.whole.area.source, *(a.source for a in deciding)}
         used |= {self.snapshot.grids[name].source for name in grids if name in self.snapshot.grids}
         for name in layers:
             table = self.table(name)
@@ -251,8 +258,8 @@ class Scene:
         return {
             "rule": self.clause.rule,
             "clause": self.clause,
-            "area": self.scope.area,
-            "area_km2": self.scope.area_km2,
+            "area": self.whole.area,
+            "area_km2": self.whole.area_km2,
             "area_with_data_km2": self.area_with_data_km2,
             "binding": self.binding,
             "as_of": self.snapshot.as_of,

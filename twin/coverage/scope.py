@@ -16,6 +16,7 @@ from twin.frames import MetricFrame, geodesic_area_km2
 from twin.model import Area, Cells, Geometries, LngLat
 
 WHOLE_EDGES_DEG = 360.0
+POLYGON = 3
 MAX_EXTENT_DEG = 2.0
 WRITTEN_M = 0.05
 """How far a place moves when it is written with seven decimals of a degree, and some more."""
@@ -107,3 +108,9 @@ def clip(polygons: Geometries, shape: BaseGeometry) -> Geometries:
 def project_cells(frame: MetricFrame, cells: Cells) -> Geometries:
     """Outlines of cells in a metric frame. Their edges are straight in the plane: cells have no edges on a parallel."""
     return np.asarray(frame.project(cell_polygons(cells), WHOLE_EDGES_DEG), dtype=object)
+
+
+def polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """The polygons of a geometry: lines and points that an overlay leaves behind have no area."""
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    return shapely.MultiPolygon(list(parts[shapely.get_type_id(parts) == POLYGON]))

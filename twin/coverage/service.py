@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
+from twin.coverage.scope import polygonal
 from twin.frames import ecef
 from twin.model import Geometries, LngLat
 
@@ -21,7 +22,6 @@ XY = NDArray[np.float64]
 """(n, 2) metres in a local metric frame."""
 
 MAX_DEVIATION_M = 0.05
-POLYGON = 3
 
 
 def discs(xy: XY, radius_m: float) -> Geometries:
@@ -54,12 +54,6 @@ def open_region(region: BaseGeometry, xy: XY, radius_m: float) -> BaseGeometry:
         return shapely.MultiPolygon()
     near = shapely.dwithin(region, shapely.points(places), radius_m)
     return polygonal(region.difference(shapely.union_all(discs(places[near], radius_m))))
-
-
-def polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """The polygons of a geometry: lines and points that an overlay leaves behind have no area."""
-    parts = shapely.get_parts(shapely.get_parts(geometry))
-    return shapely.MultiPolygon(list(parts[shapely.get_type_id(parts) == POLYGON]))
 
 
 def nearest_distance_m(points: LngLat, assets: LngLat) -> NDArray[np.float64]:

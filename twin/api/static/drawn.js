@@ -4,7 +4,7 @@ import {byId} from './dom.js';
 import {metres} from './format.js';
 import {bounds, contains, middle, rings} from './geometry.js';
 import {boxAround, place} from './labels.js';
-import {isBeyondData, once, state} from './state.js';
+import {once, state} from './state.js';
 import {t} from './words.js';
 
 const N_NUMBERED = 3;
@@ -16,9 +16,8 @@ export function areaName(area) {
   return state.lang === 'zh' ? name : english || name;
 }
 
-/** The three largest gaps of which the data know, numbered, at their deepest points. */
-export const gapMarks = once(gaps => (gaps?.features ?? [])
-  .filter(gap => !isBeyondData(gap.properties.deepest_lnglat)).slice(0, N_NUMBERED)
+/** The three largest gaps, numbered, at their deepest points. */
+export const gapMarks = once(gaps => (gaps?.features ?? []).slice(0, N_NUMBERED)
   .map(gap => ({number: String(gap.properties.rank), mark: 'gap', gap, at: gap.properties.deepest_lnglat})));
 
 /** Lines from the place asked about to the stations named in the answer, with their distances. */

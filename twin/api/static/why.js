@@ -38,8 +38,8 @@ export function whyPanel(actions) {
   if (now.waiting) return [el('p.note', {}, t('loading')), place];
   if (now.problem) return [el('p.why', {}, t('failed', {what: t('why'), detail: now.problem.message})), place];
   const {answer} = now;
-  // The deepest point of a gap may lie on the border itself.
-  if ((!answer.inside && !now.gap) || isBeyondData(now.lnglat)) return [el('p.why', {}, t('outsideData')), place];
+  // The deepest point of a gap may lie on the border itself, of the area or of the data.
+  if (!now.gap && (!answer.inside || isBeyondData(now.lnglat))) return [el('p.why', {}, t('outsideData')), place];
   return [
     gapTitle(now.gap), el('p.why', {id: 'why-sentence'}, sentence(now)), byTrial(now), quote(),
     near(answer), tryButton(now, actions), place,
