@@ -8,21 +8,24 @@ const MERCATOR_M = 78271.517;
 const RAD = Math.PI / 180;
 const BARS = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000];
 
+let pending = null;
+/** The address as last read or written here: any other is somebody's wish, not to be written over. */
+export let lastHash = '';
+
 /** The view in the address, or null. */
 export function viewInHash() {
+  lastHash = location.hash;
   const parts = location.hash.slice(1).split('/').map(Number);
   if (parts.length !== 5 || !parts.every(Number.isFinite)) return null;
   const [zoom, latitude, longitude, pitch, bearing] = parts;
   return {zoom, latitude, longitude, pitch, bearing};
 }
 
-let pending = null;
-export let lastHash = '';
-
 /** Writes the view into the address once it rests. */
 export function keepInHash(view) {
   clearTimeout(pending);
   pending = setTimeout(() => {
+    if (location.hash !== lastHash) return;
     const {zoom, latitude, longitude, pitch = 0, bearing = 0} = view;
     lastHash = `#${zoom.toFixed(2)}/${latitude.toFixed(5)}/${longitude.toFixed(5)}/${pitch.toFixed(0)}/${bearing.toFixed(0)}`;
     history.replaceState(null, '', lastHash);
