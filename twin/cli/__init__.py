@@ -7,7 +7,7 @@ import sys
 import click
 from pydantic import ValidationError
 
-from twin.cli.common import EXIT_CODES, Door, pass_door
+from twin.cli.common import EXIT_CODES, Door
 from twin.errors import TwinError
 from twin.settings import Settings
 
@@ -54,5 +54,3 @@ from twin.cli import data, judge, serving  # noqa: E402  (they register their co
 for module in (data, judge, serving):
     for command in module.COMMANDS:
         main.add_command(command)
-
-_ = pass_door
