@@ -27,7 +27,7 @@ PURE_IMPORTS = frozenset({
     # arrays, frames, geometry, solvers, and JSON as values
     "numpy", "scipy", "numba", "pandas", "geopandas", "shapely", "pyproj", "h3", "h3ronpy", "highspy", "orjson",
     # of the standard library, what knows no file, clock, network, process and no hidden randomness
-    "__future__", "abc", "ast", "base64", "binascii", "bisect", "collections", "contextlib", "copy", "dataclasses",
+    "__future__", "abc", "ast", "base64", "binascii", "bisect", "collections", "concurrent", "contextlib", "copy", "dataclasses",
     "datetime", "decimal", "difflib", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "itertools",
     "json", "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap", "tomllib", "types",
     "typing", "unicodedata", "warnings", "zlib", "zoneinfo",

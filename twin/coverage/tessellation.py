@@ -1,0 +1,247 @@
+"""An area cut into fragments, cell × zone × part, once; then how much of each fragment any set of stations serves.
+
+Cells divide the work, they decide nothing: figures of the fragments are exact, and those of cells, zones, towns and the
+whole are their sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from twin.coverage.scope import POLYGON, Scope, polygonal, project_cells
+from twin.coverage.service import XY
+from twin.model import Cells, Geometries
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BUCKET_M = 500.0
+SLIVER_M2 = 1e-6
+"""What rounding leaves where two borders meet."""
+FEW = 2_000
+"""Fragments that one thread settles sooner than two."""
+N_SLICES = 16
+
+
+@dataclass(frozen=True)
+class Stations:
+    """Places that serve: (s, 2) metres, (zones, s) the radius of each for each zone's demand, (s,) how many it counts as."""
+
+    xy: XY
+    radius_m: Floats
+    weight: Ints
+
+    @classmethod
+    def of(cls, xy: XY, radius_m: Floats) -> Stations:
+        """One at each place; ``radius_m`` is (zones, s), or (zones,) where only the demand's zone decides.
+
+        Raises:
+            ValueError: a place is not finite. A radius may be infinite, but not NaN or negative.
+        """
+        if not np.isfinite(xy).all() or np.isnan(radius_m).any() or (radius_m < 0).any():
+            raise ValueError("stations need finite places and radii of 0 or more")
+        table = radius_m if radius_m.ndim == 2 else np.repeat(radius_m[:, None], len(xy), axis=1)
+        return cls(np.ascontiguousarray(xy), np.ascontiguousarray(table), np.ones(len(xy), np.int64))
+
+    @property
+    def widest_m(self) -> float:
+        return float(self.radius_m.max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class Tessellation:
+    """The fragments of an area, in a metric frame, and their convex pieces.
+
+    Attributes:
+        cells: (c,) the cells that share area with it, sorted.
+        cell, zone, part: (f,) each fragment's cell (an index of ``cells``), zone, and part (-1: in none of them).
+        area_m2: (f,) exact in the plane.
+        x, y, reach_m: (f,) the circle round each fragment.
+        first_piece: (f + 1,); first_vertex: (pieces + 1,); vx, vy: corners of convex pieces, counter-clockwise.
+    """
+
+    cells: Cells
+    cell: Ints
+    zone: Ints
+    part: Ints
+    area_m2: Floats
+    x: Floats
+    y: Floats
+    reach_m: Floats
+    first_piece: Ints
+    first_vertex: Ints
+    vx: Floats
+    vy: Floats
+
+    def __len__(self) -> int:
+        return len(self.area_m2)
+
+    def served_m2(self, stations: Stations, at_least: int = 1) -> Floats:
+        """(f,) square metres of each fragment that lie within reach of ``at_least`` stations (their weights summed)."""
+        out = np.zeros(len(self))
+        self._settle(np.arange(len(self)), stations, at_least, out)
+        return out
+
+    def updated_m2(self, served_m2: Floats, before: Stations, after: Stations, at_least: int = 1) -> Floats:
+        """What ``served_m2(after)`` is, to the last bit, from what it was ``before``: only what stations that came or
+        went can reach is computed. A station's radius must be a function of its place, the same before and after."""
+        from twin.coverage.arcs import fragments_near
+
+        changed = changed_places(before.xy, after.xy)
+        if len(changed) == 0:
+            return served_m2
+        sx, sy = (np.ascontiguousarray(v) for v in changed.T)
+        near = fragments_near(self.x, self.y, self.reach_m, sx, sy, max(before.widest_m, after.widest_m))
+        out = served_m2.copy()
+        self._settle(near, after, at_least, out)
+        return out
+
+    def _settle(self, which: Ints, stations: Stations, at_least: int, out: Floats) -> None:
+        from twin.coverage.arcs import buckets, served_areas
+
+        if len(which) == 0 or len(stations.xy) == 0:
+            out[which] = 0.0
+            return
+        sx, sy = (np.ascontiguousarray(v) for v in stations.xy.T)
+        west, south, columns, rows = self._grid(stations.widest_m)
+        start, order = buckets(sx, sy, west, south, BUCKET_M, columns, rows)
+
+        def settle(some: Ints) -> None:
+            served_areas(
+                some, self.x, self.y, self.reach_m, self.area_m2, self.zone, self.first_piece, self.first_vertex,
+                self.vx, self.vy, at_least, stations.radius_m, sx, sy, stations.weight, west, south, BUCKET_M, columns,
+                rows, start, order, out,
+            )  # fmt: skip
+
+        if len(which) < FEW:
+            settle(which)
+        else:
+            list(_threads().map(settle, np.array_split(which, N_SLICES)))
+
+    def _grid(self, widest_m: float) -> tuple[float, float, int, int]:
+        """The buckets' corner and number; stations outside them are out of everybody's reach."""
+        west, south, east, north = self._bounds
+        margin = min(widest_m, 1e6) + BUCKET_M
+        columns, rows = (int((high - low + 2 * margin) / BUCKET_M) + 1 for low, high in ((west, east), (south, north)))
+        return west - margin, south - margin, columns, rows
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float, float, float]:
+        r = self.reach_m
+        return (
+            float((self.x - r).min()), float((self.y - r).min()), float((self.x + r).max()), float((self.y + r).max()),
+        )  # fmt: skip
+
+    def by_cell(self, of_fragments: Floats) -> Floats:
+        """Sums over the fragments of each cell. (c,)."""
+        sums: Floats = np.bincount(self.cell, of_fragments, len(self.cells)).astype(np.float64)
+        return sums
+
+    @cached_property
+    def cell_area_m2(self) -> Floats:
+        """(c,) the part of each cell in the area."""
+        return self.by_cell(self.area_m2)
+
+
+def changed_places(before: XY, after: XY) -> XY:
+    """The places that one of two sets has more often than the other. (n, 2), sorted."""
+    old, new = (np.ascontiguousarray(xy).view(np.complex128).ravel() for xy in (before, after))
+    both, sign = np.concatenate([old, new]), np.repeat([-1, 1], [len(old), len(new)])
+    order = np.argsort(both, kind="stable")
+    both, sign = both[order], sign[order]
+    first = np.flatnonzero(np.concatenate([[True], both[1:] != both[:-1]])) if len(both) else np.empty(0, np.int64)
+    changed = both[first][np.add.reduceat(sign, first) != 0] if len(both) else both
+    return np.column_stack([changed.real, changed.imag])
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    import numba
+
+    return ThreadPoolExecutor(numba.get_num_threads(), "arcs")
+
+
+def tessellate(
+    scope: Scope, resolution: int, zones: Sequence[BaseGeometry], parts: Sequence[BaseGeometry] = ()
+) -> Tessellation:
+    """Cut an area into cells, zones and parts.
+
+    Args:
+        scope: the area.
+        resolution: of the H3 cells.
+        zones: what the scope consists of, without overlaps, in its metric frame.
+        parts: further polygons without overlaps, likewise; they need not fill it.
+    """
+    cells = scope.cells(resolution)
+    hexagons = project_cells(scope.frame, cells)
+    tree = shapely.STRtree(hexagons)
+    pieces, labels = [], []
+    for zone, part, region in _regions(zones, parts):
+        cell, fragment = _fragments(region, hexagons, tree)
+        pieces.append(fragment)
+        labels.append(np.column_stack([cell, np.full(len(cell), zone), np.full(len(cell), part)]))
+    label = np.concatenate(labels) if labels else np.empty((0, 3), np.int64)
+    order = np.lexsort(label.T[::-1])
+    shapes = np.concatenate(pieces)[order] if pieces else np.empty(0, object)
+    return _assemble(cells, label[order], shapes)
+
+
+def _regions(zones: Sequence[BaseGeometry], parts: Sequence[BaseGeometry]) -> Iterator[tuple[int, int, BaseGeometry]]:
+    rest = shapely.union_all(np.array(parts, object)) if parts else None
+    for z, zone in enumerate(zones):
+        for p, part in enumerate(parts):
+            yield z, p, polygonal(shapely.intersection(zone, part))
+        yield z, -1, zone if rest is None else polygonal(shapely.difference(zone, rest))
+
+
+def _fragments(region: BaseGeometry, hexagons: Geometries, tree: shapely.STRtree) -> tuple[Ints, Geometries]:
+    """What of each cell lies in a region: the cells' indices, and polygons or multipolygons."""
+    if region.is_empty:
+        return np.empty(0, np.int64), np.empty(0, object)
+    shapely.prepare(region)
+    touched = tree.query(region, predicate="intersects")
+    inside = shapely.contains_properly(region, hexagons[touched])
+    cut = shapely.intersection(hexagons[touched[~inside]], region)
+    kept = shapely.area(cut) > SLIVER_M2
+    cells = np.concatenate([touched[inside], touched[~inside][kept]])
+    return cells, np.concatenate([hexagons[touched[inside]], cut[kept]])
+
+
+def _assemble(cells: Cells, label: Ints, shapes: Geometries) -> Tessellation:
+    convex, owner = _convex_pieces(shapes)
+    vertices, piece = shapely.get_coordinates(shapely.get_exterior_ring(convex), return_index=True)
+    last = np.flatnonzero(np.append(piece[1:] != piece[:-1], True)) if len(piece) else piece
+    vertices, piece = np.delete(vertices, last, axis=0), np.delete(piece, last)
+    first_vertex = np.searchsorted(piece, np.arange(len(convex) + 1))
+    first_piece = np.searchsorted(owner, np.arange(len(shapes) + 1))
+    begin = first_vertex[first_piece[:-1]]
+    of = owner[piece]
+    east, north = ((np.minimum.reduceat(v, begin) + np.maximum.reduceat(v, begin)) / 2 for v in vertices.T)
+    x, y = vertices[:, 0] - east[of], vertices[:, 1] - north[of]
+    following = np.append(np.arange(1, len(piece)), 0)
+    following[first_vertex[1:] - 1] = first_vertex[:-1]
+    area = np.add.reduceat((x * y[following] - x[following] * y) / 2, begin)
+    reach = np.maximum.reduceat(np.hypot(x, y), begin) + SLIVER_M2
+    used, cell = np.unique(label[:, 0], return_inverse=True)
+    zone, part = (np.ascontiguousarray(v) for v in (label[:, 1], label[:, 2]))
+    vx, vy = (np.ascontiguousarray(v) for v in vertices.T)
+    return Tessellation(cells[used], cell, zone, part, area, east, north, reach, first_piece, first_vertex, vx, vy)
+
+
+def _convex_pieces(shapes: Geometries) -> tuple[Geometries, Ints]:
+    """Counter-clockwise convex polygons that make up the shapes, and whose each one is."""
+    whole = (shapely.get_num_geometries(shapes) == 1) & (shapely.get_type_id(shapes) == POLYGON)
+    whole &= shapely.area(shapely.convex_hull(shapes)) - shapely.area(shapes) < 1e-9 * shapely.area(shapes)
+    triangles, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(shapes[~whole]), return_index=True)
+    pieces = np.concatenate([shapes[whole], triangles])
+    owner = np.concatenate([np.flatnonzero(whole), np.flatnonzero(~whole)[owner]])
+    order = np.argsort(owner, kind="stable")
+    return np.asarray(shapely.orient_polygons(pieces[order])), owner[order]
