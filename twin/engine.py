@@ -7,12 +7,13 @@ import hashlib
 import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import RLock
 from typing import Any
 
 import orjson
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage import RULES
@@ -50,9 +51,8 @@ class Twin:
     ) -> None:
         self.store, self.plan, self._read_grid, self._clock = store, plan, read_grid, clock
         self._lock, self._judging = RLock(), RLock()
-        self._current: tuple[int, datetime | None, Snapshot] | None = None
-        self._evaluations: Kept[Evaluation] = Kept(N_KEPT)
-        self._past_evaluations: Kept[Evaluation] = Kept(N_KEPT_OF_THE_PAST)
+        self._present: Present | None = None
+        self._past_evaluations: Kept[OneAtATime] = Kept(N_KEPT_OF_THE_PAST)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
@@ -61,11 +61,12 @@ class Twin:
         if as_of is not None or known_at is not None:
             return replace(self._load(as_of or now, known_at or now)[0], is_present=False)
         with self._lock:
-            head = self.store.head()
-            if self._current is None or self._current[0] != head or _passed(self._current[1], now):
+            head, held = self.store.head(), self._present
+            if held is None or held.head != head or _passed(held.next_change, now):
                 snapshot, next_change = self._load(now, now)
-                self._current = (head, next_change, snapshot)
-            return self._current[2]
+                before = held.evaluations if held else Kept(0)
+                held = self._present = Present(head, next_change, snapshot, Kept(N_KEPT), before)
+            return held.snapshot
 
     def _load(self, as_of: datetime, known_at: datetime) -> tuple[Snapshot, datetime | None]:
         with collector_paused():
@@ -105,18 +106,41 @@ class Twin:
         """
         clause, settings = self.plan.clause(rule), parameters or {}
         snapshot = snapshot or self.snapshot()
-        scope = scope_of_polygon(polygon) if polygon is not None else self._scope(snapshot, clause, area)
-        if changes or polygon is not None:
-            return self._evaluate(apply_changes(snapshot, changes), clause, scope, settings)
-        told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
-        key = (snapshot.id, snapshot.as_of, snapshot.known_at, clause.id, scope.area.code, told)
-        present = self._current is not None and self._current[2] is snapshot
-        kept = self._evaluations if present else self._past_evaluations
-        return kept.get(key, lambda: self._evaluate(snapshot, clause, scope, settings))
+        scope = self._scope(snapshot, clause, area) if polygon is None else self._drawn(polygon)
+        before = self._recorded(snapshot, clause, scope, settings)
+        if not changes:
+            return before
+        after = apply_changes(snapshot, changes)
+        return self._evaluate(after, clause, scope, settings, self._needed(after, clause, scope), before, drawings=True)
 
-    def _scope(self, snapshot: Snapshot, clause: Clause, area: str | None) -> Scope:
-        code = area or self.default_area(clause, snapshot)
-        return self._scopes.get((snapshot.id, code), lambda: Scope(self.area(snapshot, code)))
+    def _recorded(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> OneAtATime:
+        """The evaluation of what is recorded: kept, and begun from the last one of the same question."""
+        told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
+        question = (clause.id, scope.area.code, scope.area.digest, told)
+        present = self._present
+        if present is None or present.snapshot is not snapshot or not scope.area.code:
+            key = (snapshot.id, snapshot.as_of, snapshot.known_at, *question)
+            return self._past_evaluations.get(
+                key, lambda: self._evaluate(snapshot, clause, scope, settings, self._needed(snapshot, clause, scope))
+            )
+
+        def make() -> OneAtATime:
+            needed, before = self._needed(snapshot, clause, scope), present.before.take(question)
+            return self._evaluate(snapshot, clause, scope, settings, needed, before)
+
+        return present.evaluations.get(question, make)
+
+    def _needed(self, snapshot: Snapshot, clause: Clause, scope: Scope) -> OneAtATime | None:
+        needs = RULES[clause.rule].needs
+        return None if needs is None else self._recorded(snapshot, self.plan.clause(needs), scope, {})
+
+    def _scope(self, snapshot: Snapshot, clause: Clause, code: str | None) -> Scope:
+        area = self.area(snapshot, code or self.default_area(clause, snapshot))
+        key = (area.code, area.name, area.name_en, area.level, area.area_km2_published, area.source, area.digest)
+        return self._scopes.get(key, lambda: Scope(area))
+
+    def _drawn(self, polygon: BaseGeometry) -> Scope:
+        return self._scopes.get(shapely.to_wkb(polygon), lambda: scope_of_polygon(polygon))
 
     def default_area(self, clause: Clause, snapshot: Snapshot) -> str:
         """What a rule judges unless told: the area that its clause binds.
@@ -132,20 +156,21 @@ class Twin:
             "(twin import … --layer areas, or twin demo)",
         )
 
-    def _evaluate(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> Evaluation:
-        with self._judging:
-            return OneAtATime(self._judged(snapshot, clause, scope, settings), self._judging)
-
-    def _judged(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> Evaluation:
+    def _evaluate(
+        self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any], needed: OneAtATime | None,
+        before: OneAtATime | None = None, *, drawings: bool = False,
+    ) -> OneAtATime:  # fmt: skip
         rule = RULES[clause.rule]
-        scene = Scene(snapshot, scope, clause)
-        parameters = rule.read(clause.parameters, settings)
-        if scene.area_with_data_km2 == 0:
-            return NoData(scene, parameters, ())
-        if rule.needs is None:
-            return rule.evaluate(scene, parameters)
-        other = self._judged(snapshot, self.plan.clause(rule.needs), scope, {})
-        return rule.evaluate(scene, parameters, other)
+        with self._judging:
+            scene = Scene(snapshot, scope, clause)
+            parameters = rule.read(clause.parameters, settings)
+            if scene.area_with_data_km2 == 0:
+                return OneAtATime(NoData(scene, parameters, ()), self._judging)
+            others = [] if needed is None else [needed.inner]
+            made = rule.evaluate(scene, parameters, *others)
+            if before is not None:
+                made.start_from(before.inner, drawings)
+            return OneAtATime(made, self._judging)
 
     def commit(
         self, edits: Sequence[Edit], *, author: str, reason: str, sources: Sequence[Source] = (),
@@ -177,28 +202,39 @@ class OneAtATime(Evaluation):
     must not be used by two threads (libgeos/geos issue 825)."""
 
     def __init__(self, evaluation: Evaluation, lock: AbstractContextManager[Any]) -> None:
-        self._evaluation, self._lock = evaluation, lock
+        self.inner, self._lock = evaluation, lock
 
     @property
     def result(self) -> Result:  # type: ignore[override]
         with self._lock:
-            return self._evaluation.result
+            return self.inner.result
 
     def area_rows(self, level: str) -> list[AreaRow]:
         with self._lock:
-            return self._evaluation.area_rows(level)
+            return self.inner.area_rows(level)
 
     def gaps(self, min_area_km2: float = 0.0) -> list[Gap]:
         with self._lock:
-            return self._evaluation.gaps(min_area_km2)
+            return self.inner.gaps(min_area_km2)
 
     def cells(self, resolution: int) -> CellTable:
         with self._lock:
-            return self._evaluation.cells(resolution)
+            return self.inner.cells(resolution)
 
     def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
         with self._lock:
-            return self._evaluation.explain(lng, lat, n_nearest)
+            return self.inner.explain(lng, lat, n_nearest)
+
+
+@dataclass(frozen=True)
+class Present:
+    """What holds now, what has been found of it, and what had been found of what held before."""
+
+    head: int
+    next_change: datetime | None
+    snapshot: Snapshot
+    evaluations: Kept[OneAtATime]
+    before: Kept[OneAtATime]
 
 
 def _passed(moment: datetime | None, now: datetime) -> bool:

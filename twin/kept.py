@@ -36,5 +36,11 @@ class Kept(Generic[V]):
                 slot.values.append(make())
             return slot.values[0]
 
+    def take(self, key: Hashable) -> V | None:
+        """The value under ``key`` if it has been made; it is no longer kept."""
+        with self._lock:
+            slot = self._slots.pop(key, None)
+        return slot.values[0] if slot is not None and slot.values else None
+
     def __len__(self) -> int:
         return len(self._slots)

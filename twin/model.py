@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
@@ -127,6 +130,11 @@ class Area:
     area_km2_published: float | None = None
     source: str = ""
 
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of the outline."""
+        return blake2b(shapely.to_wkb(self.geometry), digest_size=12).digest()
+
 
 @dataclass(frozen=True)
 class DemandGrid:
@@ -137,6 +145,11 @@ class DemandGrid:
     lnglat: LngLat
     values: NDArray[np.float64]
     source: str
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of places and values."""
+        return blake2b(self.lnglat.tobytes() + self.values.tobytes(), digest_size=12).digest()
 
 
 @dataclass(frozen=True)

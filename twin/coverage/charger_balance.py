@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from twin.coverage import charger_service
 from twin.coverage.counting import NoData
+from twin.coverage.demand import POPULATION
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene
 from twin.coverage.scope import assign_to_areas
-from twin.coverage.service_evaluation import POPULATION
 from twin.model import Area
 
 
@@ -67,11 +67,11 @@ class ChargerBalance(Evaluation):
         return servers.counted, servers.counted.frame["n_connectors"].fillna(0).to_numpy(float)
 
     def _gini(self, scene: Scene, parameters: ChargerBalanceParameters) -> float | None:
-        if self.service.demand_points is None:
+        people = self.service.population
+        if people is None:
             return None
         areas: list[Area] = scene.snapshot.areas_at(parameters.level)
-        lnglat, people, _ = self.service.demand_points
-        residents = np.bincount(assign_to_areas(areas, lnglat) + 1, people, len(areas) + 1)[1:]
+        residents = np.bincount(assign_to_areas(areas, people.lnglat) + 1, people.amount, len(areas) + 1)[1:]
         table, connectors = self._counted()
         built = np.bincount(assign_to_areas(areas, table.lnglat) + 1, connectors, len(areas) + 1)[1:]
         return gini(built.astype(float), residents.astype(float))

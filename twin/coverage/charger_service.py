@@ -12,13 +12,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from twin.coverage.counting import NoData
+from twin.coverage.demand import POPULATION
 from twin.coverage.parameters import Zone
 from twin.coverage.result import Evaluation, Explanation, Gap, Result, Scene, by_state
-from twin.coverage.service_evaluation import POPULATION, Servers, ServiceEvaluation, ServiceZone
+from twin.coverage.scope import cut_into_zones
+from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
 from twin.errors import RuleUnready, Words
 from twin.model import LayerTable, Lifecycle
 
@@ -34,7 +35,10 @@ COUNTS = Words("计入", "counted")
 
 @dataclass(frozen=True, slots=True)
 class ChargerServiceParameters:
-    """``zones`` have their own radius, ``radius_m`` holds elsewhere. Radii in metres."""
+    """``zones`` have their own radius, ``radius_m`` holds elsewhere. Radii in metres.
+
+    ``denominator`` is ``area``, ``population``, or a layer (``layer:kind``); ``at_least`` is how many stations must serve.
+    """
 
     zones: tuple[Zone, ...]
     radius_m: float
@@ -42,7 +46,8 @@ class ChargerServiceParameters:
     public_only: bool = True
     states: tuple[Lifecycle, ...] = ("operating",)
     min_connectors: int = 1
-    denominator: Literal["area", "population"] = "area"
+    denominator: str = "area"
+    at_least: int = 1
 
 
 def counted(table: LayerTable, parameters: ChargerServiceParameters) -> NDArray[np.bool_]:
@@ -93,17 +98,15 @@ class ChargerService(ServiceEvaluation):
 
     def __init__(self, scene: Scene, parameters: ChargerServiceParameters, servers: Servers) -> None:
         self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator)
+        super().__init__(scene, servers, parameters.denominator, parameters.at_least)
 
     def make_zones(self) -> list[ServiceZone]:
         """The scope cut into zones: the first listed zone wins, a zone's border belongs to it."""
-        rest, zones = self.scope.shape, []
-        for zone in self.parameters.zones:
-            area = self.scene.snapshot.areas[zone.code]
-            shape = self.scope.frame.project(area.geometry)
-            zones.append(ServiceZone(zone.code, zone.radius_m, shapely.intersection(rest, shape), area.geometry))
-            rest = shapely.difference(rest, shape)
-        return [*zones, ServiceZone("elsewhere", self.parameters.radius_m, rest, None)]
+        areas = [self.scene.snapshot.areas[zone.code] for zone in self.parameters.zones]
+        shapes = self.scope.kept(("zones", *(a.digest for a in areas)), lambda: cut_into_zones(self.scope, areas))
+        radii = [*(z.radius_m for z in self.parameters.zones), self.parameters.radius_m]
+        names = [*(a.code for a in areas), "elsewhere"]
+        return [ServiceZone(*row) for row in zip(names, radii, shapes, [*areas, None], strict=True)]
 
     @property
     def radius_of_server(self) -> bool:

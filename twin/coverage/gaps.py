@@ -1,6 +1,8 @@
-"""From open regions to gaps: one polygon each, with its deepest point, demand and the areas it lies in."""
+"""From open parts to gaps: each with its exact area, deepest point, demand and the areas it lies in."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import shapely
@@ -11,31 +13,68 @@ from shapely.geometry.base import BaseGeometry
 from twin.cells import cells_to_text, points_to_cells
 from twin.coverage.result import Gap
 from twin.coverage.scope import Scope, points_inside
-from twin.coverage.service import XY, area_inside, deepest_points
+from twin.coverage.service import XY, deepest_points
+from twin.coverage.tessellation import Floats, Tessellation
 from twin.frames import geodesic_distance_m
 from twin.model import Area, DemandGrid, Geometries, LayerTable
 
 GAP_RESOLUTION = 12
+NEGLIGIBLE_M2 = 1e-6
+
+
+def apportion(tessellation: Tessellation, open_m2: Floats, zone: int, polygons: Geometries, n_parts: int) -> Floats:
+    """The exact open area of each drawn polygon of a zone, by part.
+
+    What is open in a fragment belongs to the polygon that is drawn there; where several are, in proportion to how they
+    are drawn. So the areas add up to what is open in the fragments.
+
+    Returns:
+        (n + 1, n_parts + 1) square metres; the last row is what no polygon was drawn for, the last column what lies in
+        none of the parts.
+    """
+    fragments = np.flatnonzero((tessellation.zone == zone) & (open_m2 > NEGLIGIBLE_M2))
+    pieces, owner = tessellation.pieces(fragments)
+    polygon, piece = shapely.STRtree(pieces).query(polygons, predicate="intersects")
+    pair, inverse = np.unique(np.column_stack([owner[piece], polygon]), axis=0, return_inverse=True)
+    n_drawn = np.bincount(pair[:, 0], minlength=len(fragments))
+    shared = n_drawn[owner[piece]] > 1
+    weight = np.zeros(len(pair))
+    overlap = shapely.area(shapely.intersection(pieces[piece[shared]], polygons[polygon[shared]]))
+    np.add.at(weight, inverse[shared], overlap)
+    weight[n_drawn[pair[:, 0]] == 1] = 1.0
+    total = np.bincount(pair[:, 0], weight, len(fragments))
+    weight = weight / np.where(total > 0, total, 1.0)[pair[:, 0]]
+    area = np.zeros((len(polygons) + 1, n_parts + 1))
+    of = open_m2[fragments]
+    part = tessellation.part[fragments]
+    np.add.at(area, (pair[:, 1], part[pair[:, 0]]), weight * of[pair[:, 0]])
+    lost = total == 0
+    np.add.at(area, (np.full(lost.sum(), -1), part[lost]), of[lost])
+    return area
 
 
 def service_gaps(
     scope: Scope,
     zone: str,
     limit_m: float,
-    region: BaseGeometry,
+    parts: Geometries,
+    area_m2: Floats,
+    towns: Sequence[Area],
     assets: LayerTable,
     xy: XY,
-    towns: list[Area],
     demand: DemandGrid | None,
 ) -> list[Gap]:
-    """The connected parts of an open region as gaps.
+    """Open polygons of a zone as gaps.
 
     Args:
-        region: what is open in this zone, in the scope's metric frame.
-        assets: the counted assets, ``xy`` their places in that frame.
+        scope: what is judged.
+        zone: the zone's name, ``limit_m`` its radius.
+        parts: (n,) polygons in the scope's metric frame.
+        area_m2: (n, towns + 1) exact, by town; the last column is what lies in no town.
+        towns: in the order of the columns.
+        assets: those that count, ``xy`` their places in the metric frame.
+        demand: people and where they are.
     """
-    parts = shapely.get_parts(region)
-    parts = parts[shapely.area(parts) > 0]
     if len(parts) == 0:
         return []
     deepest_xy, _ = deepest_points(parts, xy)
@@ -43,7 +82,6 @@ def service_gaps(
     outlines = scope.frame.unproject(parts)
     cells = cells_to_text(points_to_cells(deepest, GAP_RESOLUTION))
     nearest, distance = _nearest(deepest, deepest_xy, assets, xy)
-    shares = _areas_of(parts, scope, towns)
     gaps = []
     for i, outline in enumerate(outlines):
         metres = float(distance[i]) if np.isfinite(distance[i]) else None
@@ -51,7 +89,7 @@ def service_gaps(
             Gap(
                 id=cells[i],
                 geometry=outline,
-                area_km2=float(parts[i].area) / 1e6,
+                area_km2=float(area_m2[i].sum()) / 1e6,
                 zone=zone,
                 limit_m=limit_m,
                 deepest_lnglat=(float(deepest[i, 0]), float(deepest[i, 1])),
@@ -60,10 +98,15 @@ def service_gaps(
                 missing_m=None if metres is None else max(0.0, metres - limit_m),
                 n_missing=None,
                 demand=demand_inside(outline, demand),
-                areas=shares[i],
+                areas=_by_town(area_m2[i], towns),
             )
         )
     return gaps
+
+
+def _by_town(area_m2: Floats, towns: Sequence[Area]) -> tuple[tuple[str, str, float], ...]:
+    rows = [(t.code, t.name, float(m2) / 1e6) for t, m2 in zip(towns, area_m2, strict=False) if m2 > NEGLIGIBLE_M2]
+    return tuple(sorted(rows, key=lambda row: -row[2]))
 
 
 def largest_first(gaps: list[Gap], min_area_km2: float) -> list[Gap]:
@@ -88,13 +131,3 @@ def _nearest(
         return [None] * len(at), np.full(len(at), np.inf)
     _, index = cKDTree(xy).query(at)
     return assets.frame["key"].to_numpy()[index].tolist(), geodesic_distance_m(lnglat, assets.lnglat[index])
-
-
-def _areas_of(parts: Geometries, scope: Scope, towns: list[Area]) -> list[tuple[tuple[str, str, float], ...]]:
-    rows: list[list[tuple[str, str, float]]] = [[] for _ in parts]
-    for town in towns:
-        shape = scope.frame.project(town.geometry)
-        areas = area_inside(parts, shapely.get_parts(shape))
-        for i in np.flatnonzero(areas > 1.0):
-            rows[i].append((town.code, town.name, float(areas[i]) / 1e6))
-    return [tuple(sorted(row, key=lambda r: -r[2])) for row in rows]

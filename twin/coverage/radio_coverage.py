@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.coverage.counting import NoData
+from twin.coverage.demand import POPULATION
 from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
-from twin.coverage.service_evaluation import POPULATION, Servers, ServiceEvaluation, ServiceZone
+from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
 from twin.errors import BadParameter, Words
 from twin.model import Lifecycle
 
@@ -25,13 +26,14 @@ SENSITIVITY = (0.75, 1.25)
 
 @dataclass(frozen=True, slots=True)
 class RadioCoverageParameters:
-    """``radius_m`` in metres; ``operator`` empty = any operator."""
+    """``radius_m`` in metres; ``operator`` empty = any operator. ``at_least`` is how many must serve."""
 
     radius_m: float
     model: Literal["disc"] = "disc"
     states: tuple[Lifecycle, ...] = ("operating",)
-    denominator: Literal["area", "population"] = "area"
+    denominator: str = "area"
     operator: str = ""
+    at_least: int = 1
 
 
 def evaluate(scene: Scene, parameters: RadioCoverageParameters) -> Evaluation:
@@ -71,7 +73,7 @@ class RadioCoverage(ServiceEvaluation):
 
     def __init__(self, scene: Scene, parameters: RadioCoverageParameters, servers: Servers) -> None:
         self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator)
+        super().__init__(scene, servers, parameters.denominator, parameters.at_least)
 
     def make_zones(self) -> list[ServiceZone]:
         return [ServiceZone("all", self.parameters.radius_m, self.scope.shape, None)]
@@ -102,10 +104,10 @@ class RadioCoverage(ServiceEvaluation):
             "share_population": self.population_share,
             "share_by_radius": {str(self.parameters.radius_m * f): self._variant(everybody, f) for f in SENSITIVITY},
             "share_by_operator": by_operator,
-            "worst_operator": min(by_operator, key=lambda name: by_operator[name], default=None),
+            "worst_operator": min(by_operator, key=lambda name: by_operator[name] or 0.0, default=None),
         }
 
-    def _variant(self, keep: NDArray[np.bool_], factor: float) -> float:
+    def _variant(self, keep: NDArray[np.bool_], factor: float) -> float | None:
         """The share with some of the stations, or another radius."""
         parameters = replace(self.parameters, radius_m=self.parameters.radius_m * factor)
         servers = replace(self.servers, counts=self.servers.counts & keep)

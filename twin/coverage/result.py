@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.coverage.scope import Scope, polygonal
+from twin.coverage.scope import Scope
 from twin.errors import BadParameter, Words
 from twin.model import LIFECYCLES, Area, Cells, LayerTable, Snapshot
 from twin.plan import Clause
@@ -147,6 +146,9 @@ class Nearby:
     bearing_deg: float
     counts: bool
     reason: Words
+    network_m: float | None = None
+    """Along streets, where the rule judges by them; ``detour`` is that over ``distance_m``."""
+    detour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,9 @@ class Evaluation(ABC):
 
     result: Result
 
+    def start_from(self, before: Evaluation, drawings: bool) -> None:  # noqa: B027  (most rules compute all anew)
+        """Take over what an evaluation of the same question, before some assets changed, has found and still holds."""
+
     @abstractmethod
     def area_rows(self, level: str) -> list[AreaRow]: ...
 
@@ -180,8 +185,8 @@ class Evaluation(ABC):
 
     def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
         raise BadParameter(
-            f"“{self.result.rule}”按数量判定，没有逐点解释",
-            f"{self.result.rule!r} is a count: there is nothing to explain at a point",
+            f"“{self.result.clause.id}”按设施数量判定，没有逐点解释",
+            f"{self.result.clause.id!r} counts assets: there is nothing to explain at a point",
         )
 
 
@@ -216,8 +221,7 @@ class Scene:
         extent = self.snapshot.areas.get(DATA_EXTENT)
         if extent is None:
             return self.whole
-        inside = polygonal(shapely.intersection(self.whole.area.geometry, extent.geometry))
-        known = Scope(replace(self.whole.area, geometry=inside))
+        known = self.whole.part_in(extent)
         return self.whole if known.area_km2 >= WITHIN * self.whole.area_km2 else known
 
     @property
@@ -229,7 +233,7 @@ class Scene:
         """``partial`` where a part of the area lies outside the data that are loaded."""
         return "ok" if self.scope is self.whole else "partial"
 
-    def online(self, effective: Callable[[], float], n_unknown: Callable[[], int]) -> dict[str, Any]:
+    def online(self, effective: Callable[[], float | None], n_unknown: Callable[[], int]) -> dict[str, Any]:
         """``effective`` and ``n_unknown`` of a result; None at another time, for which no online history is kept."""
         if not self.snapshot.is_present:
             return {"effective": None, "n_unknown": None}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
@@ -15,6 +18,10 @@ from twin.errors import BadParameter
 from twin.frames import MetricFrame, geodesic_area_km2
 from twin.model import Area, Cells, Geometries, LngLat
 
+T = TypeVar("T")
+N_KEPT = 24
+SHARED_M2 = 1.0
+"""Neighbours whose common border was drawn twice overlap by less."""
 WHOLE_EDGES_DEG = 360.0
 POLYGON = 3
 MAX_EXTENT_DEG = 2.0
@@ -27,6 +34,26 @@ class Scope:
     """An area and what is often asked of it. ``area.geometry`` is in EPSG:4326."""
 
     area: Area
+    _kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, compare=False, repr=False)
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for ``key`` before, or is made now: the ``N_KEPT`` last used are kept with the scope."""
+        if key not in self._kept:
+            self._kept[key] = make()
+            if len(self._kept) > N_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        value: T = self._kept[key]
+        return value
+
+    def part_in(self, extent: Area) -> Scope:
+        """What of it lies in another area."""
+        return self.kept(
+            ("part in", extent.digest),
+            lambda: Scope(
+                replace(self.area, geometry=polygonal(shapely.intersection(self.area.geometry, extent.geometry)))
+            ),
+        )
 
     @cached_property
     def frame(self) -> MetricFrame:
@@ -73,6 +100,33 @@ def assign_to_areas(areas: list[Area], lnglat: LngLat) -> NDArray[np.int64]:
         free = np.flatnonzero(owner < 0)
         owner[free[points_inside(area.geometry, lnglat[free])]] = index
     return owner
+
+
+def cut_into_zones(scope: Scope, areas: Sequence[Area]) -> list[BaseGeometry]:
+    """The part of a scope in each area that is in none before it, and last what is in none; in the metric frame."""
+    rest, zones = scope.shape, []
+    for area in areas:
+        shape = scope.frame.project(area.geometry)
+        zones.append(polygonal(shapely.intersection(rest, shape)))
+        rest = shapely.difference(rest, shape)
+    return [*zones, polygonal(rest)]
+
+
+def disjoint_groups(scope: Scope, areas: Sequence[Area]) -> list[list[int]]:
+    """The indices of areas, so grouped that those of a group share no ground: one group for a partition."""
+    shapes = np.array([scope.frame.project(a.geometry) for a in areas], object)
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    pairs = np.column_stack([first, second])[first < second]
+    shared = shapely.area(shapely.intersection(shapes[pairs[:, 0]], shapes[pairs[:, 1]])) > SHARED_M2
+    clashes = {(int(a), int(b)) for a, b in pairs[shared]}
+    groups: list[list[int]] = []
+    for i in range(len(areas)):
+        free = next((g for g in groups if not any((j, i) in clashes for j in g)), None)
+        if free is None:
+            groups.append([i])
+        else:
+            free.append(i)
+    return groups
 
 
 def scope_of_polygon(geometry: BaseGeometry) -> Scope:

@@ -24,10 +24,10 @@ XY = NDArray[np.float64]
 MAX_DEVIATION_M = 0.05
 
 
-def discs(xy: XY, radius_m: float) -> Geometries:
-    """A polygon for each centre, of the circle's area, within 0.05 m of it."""
+def discs(xy: XY, radius_m: float, max_deviation_m: float = MAX_DEVIATION_M) -> Geometries:
+    """A polygon for each centre, of the circle's area, within ``max_deviation_m`` of it."""
     # A polygon of the circle's area stands out by radius · step² / 12 at its corners; one corner more for the rest.
-    n = max(8, 1 + math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * MAX_DEVIATION_M))))
+    n = max(8, 1 + math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * max_deviation_m))))
     step = 2 * math.pi / n
     angles = step * np.arange(n)
     equal_area_radius_m = radius_m * math.sqrt(step / math.sin(step))
@@ -35,36 +35,63 @@ def discs(xy: XY, radius_m: float) -> Geometries:
     return np.asarray(shapely.polygons(xy[:, None, :] + ring[None, :, :]), dtype=object)
 
 
-def open_region(region: BaseGeometry, xy: XY, radius_m: float) -> BaseGeometry:
-    """What of ``region`` lies further than ``radius_m`` from every point.
+def open_region(
+    region: BaseGeometry, xy: XY, radius_m: float | NDArray[np.float64], at_least: int = 1,
+    max_deviation_m: float = MAX_DEVIATION_M,
+) -> BaseGeometry:  # fmt: skip
+    """What of ``region`` lies within reach of fewer than ``at_least`` points.
 
     Args:
         region: (multi)polygon in the metric frame.
         xy: (n, 2) metres; n may be 0.
-        radius_m: > 0; exactly at the radius is served.
+        radius_m: > 0, of all or (n,) of each; exactly at the radius is served.
     """
     if region.is_empty or len(xy) == 0:
         return region
-    places = np.unique(xy, axis=0)
+    radii = np.broadcast_to(np.asarray(radius_m, np.float64), len(xy))
     west, south, east, north = region.bounds
     farthest_corner_m = np.hypot(
-        np.maximum(places[:, 0] - west, east - places[:, 0]), np.maximum(places[:, 1] - south, north - places[:, 1])
+        np.maximum(xy[:, 0] - west, east - xy[:, 0]), np.maximum(xy[:, 1] - south, north - xy[:, 1])
     )
-    if farthest_corner_m.min() <= radius_m:
+    if (farthest_corner_m <= radii).sum() >= at_least:
         return shapely.MultiPolygon()
-    near = shapely.dwithin(region, shapely.points(places), radius_m)
-    return polygonal(region.difference(shapely.union_all(discs(places[near], radius_m))))
+    near = shapely.distance(region, np.asarray(shapely.points(xy), object)) <= radii
+    drawn = [discs(xy[near & (radii == r)], float(r), max_deviation_m) for r in np.unique(radii[near])]
+    if not drawn:
+        return region
+    if at_least > 1:
+        return _below_depth(region, np.concatenate(drawn), at_least)
+    return polygonal(region.difference(shapely.union_all(np.concatenate(drawn))))
 
 
-def nearest_distance_m(points: LngLat, assets: LngLat) -> NDArray[np.float64]:
-    """Distance from each point to the nearest asset, by the chord between ECEF positions.
+def _below_depth(region: BaseGeometry, polygons: Geometries, at_least: int) -> BaseGeometry:
+    """What of a region lies in fewer than ``at_least`` polygons: the faces that all the outlines make, each counted."""
+    lines = shapely.union_all(np.concatenate([shapely.boundary(polygons), [region.boundary]]))
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
+    inside = shapely.point_on_surface(faces)
+    in_region = shapely.intersects(region, inside)
+    faces, inside = faces[in_region], inside[in_region]
+    depth = np.bincount(shapely.STRtree(polygons).query(inside, predicate="intersects")[0], minlength=len(faces))
+    return polygonal(shapely.union_all(faces[depth < at_least]))
 
-    The chord is shorter than the WGS-84 geodesic by less than 0.00001 m at 1.5 km. (n,) metres; inf with no assets.
+
+def nearest_distance_m(points: LngLat, assets: LngLat, rank: int = 1) -> NDArray[np.float64]:
+    """Distance from each point to the nearest asset (the ``rank``-th nearest), by the chord between ECEF positions.
+
+    The chord is shorter than the WGS-84 geodesic by less than 0.00001 m at 1.5 km. (n,) metres; inf with too few assets.
     """
-    if len(assets) == 0:
+    if len(assets) < rank:
         return np.full(len(points), np.inf)
-    distance, _ = cKDTree(ecef(assets)).query(ecef(points))
-    return np.asarray(distance)
+    distance, _ = cKDTree(ecef(assets)).query(ecef(points), k=[rank])
+    return np.asarray(distance)[:, 0]
+
+
+def number_in_reach(points: LngLat, assets: LngLat, limit_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many assets lie within each point's limit (inclusive), by the same distance. (n,)."""
+    if len(assets) == 0 or len(points) == 0:
+        return np.zeros(len(points), np.int64)
+    found = cKDTree(ecef(assets)).query_ball_point(ecef(points), limit_m, return_length=True)
+    return np.asarray(found, np.int64)
 
 
 def deepest_points(gaps: Geometries, xy: XY) -> tuple[XY, NDArray[np.float64]]:

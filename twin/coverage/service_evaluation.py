@@ -1,4 +1,4 @@
-"""What service rules share: zones with a radius, counted servers, shares by area or population, gaps, hexes, reasons."""
+"""What service rules share: zones with a radius, counted servers, shares, gaps, hexes, reasons. All figures are exact."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.coverage.gaps import largest_first, service_gaps
+from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_named
+from twin.coverage.gaps import NEGLIGIBLE_M2, apportion, largest_first, service_gaps
+from twin.coverage.open_parts import OpenParts, finely_drawn
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Nearby, Scene
-from twin.coverage.scope import assign_to_areas, clip, points_inside, project_cells
-from twin.coverage.service import XY, area_inside, nearest_distance_m, open_region
-from twin.errors import RuleUnready, Words
+from twin.coverage.scope import assign_to_areas, disjoint_groups, points_inside, polygonal
+from twin.coverage.service import XY, nearest_distance_m, number_in_reach
+from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places, tessellate
+from twin.errors import Words
 from twin.frames import bearing_deg, geodesic_distance_m
-from twin.model import Area, DemandGrid, Geometries, LayerTable, LngLat
+from twin.model import Area, LayerTable, LngLat
 
-POPULATION = "population"
 FULLY_OPEN, PARTLY, FULLY_SERVED = "none", "part", "all"
 NEGLIGIBLE_SHARE = 1e-9
 NEGLIGIBLE_OPEN_M2 = 100.0
 """Full coverage is met below 0.0001 km² open."""
+ROUNDING_M = 1.0
+"""More than a plane adds to a distance."""
+WORKING_RESOLUTION = 9
+"""Of the cells that divide the work; figures do not depend on it."""
 
 
 @dataclass(frozen=True)
 class ServiceZone:
-    """A part of the scope with its own radius. ``shape`` is metric; ``boundary`` (EPSG:4326) None means elsewhere."""
+    """A part of the scope with its own radius. ``shape`` is metric; ``area`` None means elsewhere."""
 
     name: str
     radius_m: float
     shape: BaseGeometry
-    boundary: BaseGeometry | None
+    area: Area | None
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,18 @@ def share_of(part: float, whole: float) -> float:
 
 
 class ServiceEvaluation(Evaluation):
-    """Demand is served within the radius of its zone (or of the server's, where ``radius_of_server``)."""
+    """Demand is served within the radius of its zone (or of the server's, where ``radius_of_server``) of ``at_least``
+    counted servers. ``margin_m`` widens every radius, for the interval under an error of position."""
 
     layer: str
 
-    def __init__(self, scene: Scene, servers: Servers, denominator: Literal["area", "population"]) -> None:
-        self.scene, self.scope, self.servers, self.denominator = scene, scene.scope, servers, denominator
-        self.grid: DemandGrid | None = scene.snapshot.grids.get(POPULATION)
-        if denominator == POPULATION and self.grid is None:
-            raise RuleUnready(
-                "未加载人口栅格，无法按人口计算", "no population raster is loaded: the share by population needs it"
-            )
+    def __init__(
+        self, scene: Scene, servers: Servers, denominator: str, at_least: int = 1, margin_m: float = 0.0
+    ) -> None:
+        self.scene, self.scope, self.servers = scene, scene.scope, servers
+        self.denominator, self.at_least, self.margin_m = denominator, at_least, margin_m
+        self.demand = demand_named(scene, denominator)
+        self._settled: dict[int, tuple[Tessellation, Floats]] = {}
 
     @abstractmethod
     def make_zones(self) -> list[ServiceZone]: ...
@@ -77,16 +84,56 @@ class ServiceEvaluation(Evaluation):
     def radius_of_server(self) -> bool:
         return False
 
+    def start_from(self, before: Evaluation, drawings: bool) -> None:
+        """Take over what still holds: areas to the last bit, and if wanted the outlines of gaps that no change reaches
+        (drawn anew, their points may begin elsewhere)."""
+        if not isinstance(before, ServiceEvaluation) or not self._asks_the_same(before):
+            return
+        for known, (cut, served_m2) in before._settled.items():
+            self._settled[known] = (cut, cut.updated_m2(served_m2, before.stations, self.stations, self.at_least))
+        if "population_served" in vars(before):
+            self.population_served = self._updated(before)
+        if drawings and "open_parts" in vars(before):
+            self.open_parts = [
+                parts.redrawn(zone.shape, before.stations, self.stations, i, self.at_least)
+                for i, (zone, parts) in enumerate(zip(self.zones, before.open_parts, strict=True))
+            ]
+
+    def _asks_the_same(self, other: ServiceEvaluation) -> bool:
+        asked = [
+            (e.at_least, e.margin_m, e.radius_of_server, [(z.radius_m, z.area and z.area.digest) for z in e.zones])
+            for e in (self, other)
+        ]
+        return other.scope is self.scope and asked[0] == asked[1]
+
+    def _updated(self, before: ServiceEvaluation) -> NDArray[np.bool_]:
+        """Which people are served, from which were: only those near a station that came or went are asked again."""
+        places = changed_places(before.stations.xy, self.stations.xy)
+        served = before.population_served
+        if self.population is None or len(places) == 0:
+            return served
+        people = self.population.lnglat
+        near = nearest_distance_m(people, self.scope.frame.inverse(places)) <= self.stations.widest_m + ROUNDING_M
+        served = served.copy()
+        served[near] = self.is_served(people[near])
+        return served
+
+    # --- zones and stations ---
+
     @cached_property
     def zones(self) -> list[ServiceZone]:
         return self.make_zones()
+
+    def radius_m(self) -> Floats:
+        """(zones,) with the margin."""
+        return np.array([max(z.radius_m + self.margin_m, 0.0) for z in self.zones])
 
     def zone_of(self, lnglat: LngLat) -> NDArray[np.int64]:
         """The index of each point's zone; a zone's border belongs to it."""
         index = np.full(len(lnglat), len(self.zones) - 1, np.int64)
         for i, zone in reversed(list(enumerate(self.zones))):
-            if zone.boundary is not None:
-                index[points_inside(zone.boundary, lnglat)] = i
+            if zone.area is not None:
+                index[points_inside(zone.area.geometry, lnglat)] = i
         return index
 
     @cached_property
@@ -94,141 +141,218 @@ class ServiceEvaluation(Evaluation):
         return self.scope.frame.forward(self.servers.counted.lnglat)
 
     @cached_property
-    def server_groups(self) -> list[tuple[float, NDArray[np.bool_]]]:
-        """For the reading by the server's zone: each radius and the servers that have it."""
-        zone = self.zone_of(self.servers.counted.lnglat)
-        return [(z.radius_m, zone == i) for i, z in enumerate(self.zones)]
+    def stations(self) -> Stations:
+        radius_m = self.radius_m()
+        if self.radius_of_server:
+            own = radius_m[self.zone_of(self.servers.counted.lnglat)]
+            radius_m = np.repeat(own[None, :], len(self.zones), axis=0)
+        return Stations.of(self.server_xy, radius_m)
+
+    # --- what is served, exactly ---
+
+    def tessellation(self, resolution: int, parts: tuple[Area, ...] = ()) -> Tessellation:
+        """The scope cut into cells, zones and parts; kept with the scope."""
+        zones = self.zones
+        key = (
+            "tessellation",
+            resolution,
+            tuple(z.area and z.area.digest for z in zones),
+            tuple(a.digest for a in parts),
+        )
+
+        def make() -> Tessellation:
+            shapes = [self.scope.frame.project(a.geometry) for a in parts]
+            return tessellate(self.scope, resolution, [z.shape for z in zones], shapes)
+
+        return self.scope.kept(key, make)
 
     @cached_property
-    def open_regions(self) -> list[BaseGeometry]:
-        """What is open in each zone, in the metric frame."""
-        if not self.radius_of_server:
-            return [open_region(z.shape, self.server_xy, z.radius_m) for z in self.zones]
-        regions = []
-        for zone in self.zones:
-            region = zone.shape
-            for radius_m, members in self.server_groups:
-                region = open_region(region, self.server_xy[members], radius_m)
-            regions.append(region)
-        return regions
+    def towns(self) -> tuple[Area, ...]:
+        return self._groups("town")[0]
 
     @cached_property
-    def open_parts(self) -> Geometries:
-        """All open polygons, of every zone."""
-        parts = [shapely.get_parts(r) for r in self.open_regions]
-        return np.concatenate(parts) if parts else np.empty(0, object)
+    def base(self) -> Tessellation:
+        """What the figures of the whole, of zones and of towns are summed over."""
+        return self.tessellation(WORKING_RESOLUTION, self.towns)
+
+    def served_m2(self, tessellation: Tessellation) -> Floats:
+        """(f,) of each fragment."""
+        known = self._settled.get(id(tessellation))
+        if known is None:
+            known = (tessellation, tessellation.served_m2(self.stations, self.at_least))
+            self._settled[id(tessellation)] = known
+        return known[1]
 
     @cached_property
+    def open_by_zone(self) -> list[float]:
+        """Square metres."""
+        base = self.base
+        return [float(m2) for m2 in np.bincount(base.zone, base.area_m2 - self.served_m2(base), len(self.zones))]
+
+    @property
     def open_km2(self) -> float:
-        return float(sum(r.area for r in self.open_regions)) / 1e6
+        return sum(self.open_by_zone) / 1e6
 
     @property
     def met(self) -> bool:
         return self.open_km2 * 1e6 < NEGLIGIBLE_OPEN_M2
 
-    @cached_property
+    @property
     def area_share(self) -> float:
-        return share_of(self.scope.shape.area - self.open_km2 * 1e6, self.scope.shape.area)
+        whole = float(self.base.area_m2.sum())
+        return share_of(whole - sum(self.open_by_zone), whole)
 
-    @cached_property
+    @property
     def zone_shares(self) -> list[float | None]:
-        return [
-            share_of(z.shape.area - r.area, z.shape.area) if z.shape.area > 0 else None
-            for z, r in zip(self.zones, self.open_regions, strict=True)
-        ]
+        whole = np.bincount(self.base.zone, self.base.area_m2, len(self.zones)).tolist()
+        return [share_of(w - o, w) if w > 0 else None for w, o in zip(whole, self.open_by_zone, strict=True)]
+
+    # --- shares of a demand ---
+
+    @property
+    def share(self) -> float | None:
+        return self.share_of_demand(self.demand)
+
+    def share_of_demand(self, demand: PointDemand | GroundDemand) -> float | None:
+        """The share served; None where there is no demand."""
+        if isinstance(demand, PointDemand):
+            served, total = demand.amount[self.is_served(demand.lnglat)].sum(), demand.amount.sum()
+            return share_of(served, total) if total > 0 else None
+        if demand.shape is None:
+            return self.area_share
+        ground = self._ground_by(demand, ())
+        whole = float(ground.area_m2.sum())
+        return share_of(float(self.served_m2(ground).sum()), whole) if whole > 0 else None
+
+    def _ground_by(self, demand: GroundDemand, parts: tuple[Area, ...]) -> Tessellation:
+        ground = demand.shape or self.scope.shape
+        zones = [polygonal(shapely.intersection(z.shape, ground)) for z in self.zones]
+        shapes = [self.scope.frame.project(a.geometry) for a in parts]
+        return tessellate(self.scope, WORKING_RESOLUTION, zones, shapes)
 
     @cached_property
-    def demand_points(self) -> tuple[LngLat, NDArray[np.float64], NDArray[np.bool_]] | None:
-        """Pixel centres inside the scope, the people there, and whether they are served."""
-        if self.grid is None:
+    def population(self) -> PointDemand | None:
+        if POPULATION not in self.scene.snapshot.grids:
             return None
-        inside = self.scope.contains(self.grid.lnglat)
-        lnglat = self.grid.lnglat[inside]
-        return lnglat, self.grid.values[inside], self.is_served(lnglat)
+        found = demand_named(self.scene, POPULATION)
+        return found if isinstance(found, PointDemand) else None
+
+    @cached_property
+    def population_served(self) -> NDArray[np.bool_]:
+        assert self.population is not None
+        return self.is_served(self.population.lnglat)
+
+    @property
+    def population_share(self) -> float | None:
+        if self.population is None or self.population.amount.sum() == 0:
+            return None
+        return share_of(self.population.amount[self.population_served].sum(), self.population.amount.sum())
 
     def is_served(self, lnglat: LngLat) -> NDArray[np.bool_]:
-        """Whether each point lies within its limit of a counted server; exactly at the radius is served."""
-        assets = self.servers.counted.lnglat
-        if self.radius_of_server:
-            served = np.zeros(len(lnglat), bool)
-            for radius_m, members in self.server_groups:
-                served |= nearest_distance_m(lnglat, assets[members]) <= radius_m
-            return served
-        limit = np.array([z.radius_m for z in self.zones])[self.zone_of(lnglat)]
-        return nearest_distance_m(lnglat, assets) <= limit
+        """Whether each point lies within its limit of enough counted servers; exactly at the radius is served."""
+        assets, radius_m = self.servers.counted.lnglat, self.radius_m()
+        if not self.radius_of_server:
+            return nearest_distance_m(lnglat, assets, self.at_least) <= radius_m[self.zone_of(lnglat)]
+        return self.n_in_reach(lnglat) >= self.at_least
 
-    @cached_property
-    def population_share(self) -> float | None:
-        if self.demand_points is None:
-            return None
-        _, people, served = self.demand_points
-        return float(people[served].sum() / people.sum()) if people.sum() > 0 else None
+    def n_in_reach(self, lnglat: LngLat) -> NDArray[np.int64]:
+        """How many counted servers each point is served by."""
+        assets, radius_m = self.servers.counted.lnglat, self.radius_m()
+        if not self.radius_of_server:
+            return number_in_reach(lnglat, assets, radius_m[self.zone_of(lnglat)])
+        zone = self.zone_of(assets)
+        each = [number_in_reach(lnglat, assets[zone == i], np.full(len(lnglat), r)) for i, r in enumerate(radius_m)]
+        return np.asarray(np.sum(each, axis=0), np.int64)
 
     def n_unknown(self) -> int:
         """Counted devices that could serve the scope and of which nobody knows whether they are online."""
-        reach_m = max(zone.radius_m for zone in self.zones)
-        near = shapely.dwithin(self.scope.shape, shapely.points(self.server_xy), reach_m)
+        near = shapely.dwithin(self.scope.shape, shapely.points(self.server_xy), self.radius_m().max())
         frame = self.servers.counted.frame[near]
         return int(frame.loc[frame["online"].isna(), "n_devices"].sum())
 
-    @property
-    def share(self) -> float:
-        if self.denominator == POPULATION:
-            return self.population_share or 0.0
-        return self.area_share
+    # --- areas ---
+
+    def _groups(self, level: str) -> list[tuple[Area, ...]]:
+        areas = tuple(self.scene.snapshot.areas_at(level))
+        key = ("groups", tuple(a.digest for a in areas))
+        groups = self.scope.kept(key, lambda: disjoint_groups(self.scope, areas))
+        return [tuple(areas[i] for i in group) for group in groups] or [()]
 
     def area_rows(self, level: str) -> list[AreaRow]:
-        areas = self.scene.snapshot.areas_at(level)
-        shapes = [shapely.intersection(self.scope.frame.project(a.geometry), self.scope.shape) for a in areas]
-        people = self._people_by_area(areas)
+        rows = [row for group in self._groups(level) for row in self._rows_of(group)]
+        return sorted(rows, key=lambda row: row.code)
+
+    def _rows_of(self, areas: tuple[Area, ...]) -> list[AreaRow]:
+        cut = self.base if areas == self.towns else self.tessellation(WORKING_RESOLUTION, areas)
+        inside = cut.part >= 0
+        whole, served = (
+            np.bincount(cut.part[inside], m2[inside], len(areas)) for m2 in (cut.area_m2, self.served_m2(cut))
+        )
+        shares = self._shares_by_area(areas)
         rows = []
-        for i, (area, shape) in enumerate(zip(areas, shapes, strict=True)):
-            if shape.area < 1.0:
+        for i, area in enumerate(areas):
+            if whole[i] < 1.0:
                 continue
-            open_m2 = float(area_inside(shapely.get_parts(shape), self.open_parts).sum())
-            share: float | None = share_of(shape.area - open_m2, shape.area)
-            if people is not None:
-                share = people[i]
-            met, km2 = open_m2 < NEGLIGIBLE_OPEN_M2, float(shape.area) / 1e6
+            open_m2 = float(whole[i] - served[i])
+            share = share_of(served[i], whole[i]) if shares is None else shares[i]
             rows.append(
-                AreaRow.of(area, share, area_km2=km2, target=1.0, met=met, share=share, shortfall=open_m2 / 1e6)
-            )
+                AreaRow.of(area, share, area_km2=float(whole[i]) / 1e6, target=1.0, met=open_m2 < NEGLIGIBLE_OPEN_M2,
+                           share=share, shortfall=open_m2 / 1e6)
+            )  # fmt: skip
         return rows
 
-    def _people_by_area(self, areas: list[Area]) -> list[float | None] | None:
-        if self.denominator != POPULATION or self.demand_points is None:
+    def _shares_by_area(self, areas: tuple[Area, ...]) -> list[float | None] | None:
+        """By the denominator; None where that is the ground itself."""
+        demand = self.demand
+        if isinstance(demand, PointDemand):
+            owner, served = assign_to_areas(list(areas), demand.lnglat), self.is_served(demand.lnglat)
+            total = np.bincount(owner + 1, demand.amount, len(areas) + 1)[1:]
+            reached = np.bincount(owner + 1, demand.amount * served, len(areas) + 1)[1:]
+        elif demand.shape is None:
             return None
-        lnglat, people, served = self.demand_points
-        owner = assign_to_areas(areas, lnglat)
-        total = np.bincount(owner + 1, people, len(areas) + 1)[1:]
-        reached = np.bincount(owner + 1, people * served, len(areas) + 1)[1:]
-        return [float(r / t) if t > 0 else None for r, t in zip(reached, total, strict=True)]
+        else:
+            cut = self._ground_by(demand, areas)
+            total = np.bincount(cut.part + 1, cut.area_m2, len(areas) + 1)[1:]
+            reached = np.bincount(cut.part + 1, self.served_m2(cut), len(areas) + 1)[1:]
+        return [share_of(r, t) if t > 0 else None for r, t in zip(reached, total, strict=True)]
+
+    # --- gaps ---
 
     def gaps(self, min_area_km2: float = 0.0) -> list[Gap]:
         return largest_first(self._all_gaps, min_area_km2)
 
     @cached_property
+    def open_parts(self) -> list[OpenParts]:
+        """What is open in each zone, drawn."""
+        return [OpenParts.drawn(z.shape, self.stations, i, self.at_least) for i, z in enumerate(self.zones)]
+
+    @cached_property
     def _all_gaps(self) -> list[Gap]:
-        towns = self.scene.snapshot.areas_at("town")
-        return [
-            gap
-            for zone, region in zip(self.zones, self.open_regions, strict=True)
-            for gap in service_gaps(
-                self.scope, zone.name, zone.radius_m, region, self.servers.counted, self.server_xy, towns, self.grid
-            )
-        ]
+        base, open_m2 = self.base, self.base.area_m2 - self.served_m2(self.base)
+        grid = self.scene.snapshot.grids.get(POPULATION)
+        gaps = []
+        for i, zone in enumerate(self.zones):
+            polygons = self.open_parts[i].polygons
+            area_m2 = apportion(base, open_m2, i, polygons, len(self.towns))
+            if area_m2[-1].sum() > NEGLIGIBLE_M2:
+                polygons = finely_drawn(polygons, base, open_m2, i, self.stations, self.at_least)
+                area_m2 = apportion(base, open_m2, i, polygons, len(self.towns))
+            there = area_m2[:-1].sum(axis=1) > NEGLIGIBLE_M2
+            gaps += service_gaps(
+                self.scope, zone.name, zone.radius_m, polygons[there], area_m2[:-1][there], self.towns,
+                self.servers.counted, self.server_xy, grid,
+            )  # fmt: skip
+        return gaps
+
+    # --- hexes and points ---
 
     def cells(self, resolution: int) -> CellTable:
-        cells = self.scope.cells(resolution)
-        polygons = clip(project_cells(self.scope.frame, cells), self.scope.shape)
-        area_m2 = shapely.area(polygons)
-        kept = area_m2 > 0
-        cells, polygons, area_m2 = cells[kept], polygons[kept], area_m2[kept]
-        share = 1.0 - area_inside(polygons, self.open_parts) / area_m2
+        cut = self.base if resolution == WORKING_RESOLUTION else self.tessellation(resolution)
+        share = cut.by_cell(self.served_m2(cut)) / cut.cell_area_m2
         share[share < NEGLIGIBLE_SHARE] = 0.0
         share[share > 1 - NEGLIGIBLE_SHARE] = 1.0
         status = np.select([share == 0.0, share == 1.0], [FULLY_OPEN, FULLY_SERVED], PARTLY).astype(object)
-        return CellTable(resolution, cells, share, share, status, area_m2 / 1e6)
+        return CellTable(resolution, cut.cells, share, share, status, cut.cell_area_m2 / 1e6)
 
     def explain_service(self, lng: float, lat: float, n_nearest: int) -> Explanation:
         """The point's zone and limit, and the nearest assets with why each does or does not count.
@@ -243,7 +367,7 @@ class ServiceEvaluation(Evaluation):
         distance = geodesic_distance_m(np.repeat(point, len(lnglat), axis=0), lnglat)
         order = np.argsort(distance, kind="stable")
         chosen = list(order[:n_nearest])
-        counting = [i for i in order if self.servers.counts[located[i]]][:1]
+        counting = [i for i in order if self.servers.counts[located[i]]][: self.at_least]
         chosen = sorted({*chosen, *counting}, key=lambda i: distance[i])
         near = [self._nearby(int(located[i]), point, float(distance[i])) for i in chosen]
         inside = self.scope.holds(lng, lat)

@@ -104,6 +104,17 @@ class Tessellation:
         self._settle(near, after, at_least, out)
         return out
 
+    def pieces(self, fragments: Ints) -> tuple[Geometries, Ints]:
+        """The convex polygons of some fragments, and which of those each belongs to."""
+        counts = self.first_piece[fragments + 1] - self.first_piece[fragments]
+        owner = np.repeat(np.arange(len(fragments)), counts)
+        piece = _ranges(self.first_piece[fragments], counts)
+        corners = self.first_vertex[piece + 1] - self.first_vertex[piece]
+        vertex = _ranges(self.first_vertex[piece], corners)
+        ring = np.repeat(np.arange(len(piece)), corners)
+        rings = shapely.linearrings(np.column_stack([self.vx[vertex], self.vy[vertex]]), indices=ring)
+        return np.asarray(shapely.polygons(rings), dtype=object), owner
+
     def _settle(self, which: Ints, stations: Stations, at_least: int, out: Floats) -> None:
         from twin.coverage.arcs import buckets, served_areas
 
@@ -149,6 +160,12 @@ class Tessellation:
     def cell_area_m2(self) -> Floats:
         """(c,) the part of each cell in the area."""
         return self.by_cell(self.area_m2)
+
+
+def _ranges(first: Ints, counts: Ints) -> Ints:
+    """``first[0], first[0] + 1, …`` for ``counts[0]``, then the same for the next."""
+    before = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts
+    return np.asarray(np.arange(counts.sum()) + np.repeat(first - before, counts), np.int64)
 
 
 def changed_places(before: XY, after: XY) -> XY:

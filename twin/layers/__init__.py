@@ -7,6 +7,7 @@ from twin.layers.buildings import BUILDINGS
 from twin.layers.cameras import CAMERAS
 from twin.layers.candidates import CANDIDATES
 from twin.layers.chargers import CHARGERS
+from twin.layers.land_use import LAND_USE
 from twin.layers.radio_sectors import RADIO_SECTORS
 from twin.layers.radio_sites import RADIO_SITES
 from twin.layers.roads import ROADS
@@ -17,7 +18,19 @@ __all__ = ["COMMON", "LAYERS", "Field", "LayerType", "layer_named"]
 
 LAYERS: dict[str, LayerType] = {
     layer.name: layer
-    for layer in (AREAS, CAMERAS, CHARGERS, RADIO_SITES, RADIO_SECTORS, SENSORS, CANDIDATES, ROADS, WATER, BUILDINGS)
+    for layer in (
+        AREAS,
+        CAMERAS,
+        CHARGERS,
+        RADIO_SITES,
+        RADIO_SECTORS,
+        SENSORS,
+        CANDIDATES,
+        ROADS,
+        WATER,
+        BUILDINGS,
+        LAND_USE,
+    )
 }
 
 

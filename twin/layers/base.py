@@ -34,7 +34,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class LayerType:
-    """One kind of thing on the map. ``sensitive``: exact places are not for everybody."""
+    """One kind of thing on the map. ``sensitive``: exact places are not for everybody.
+
+    As a denominator, ``category`` names the field that tells its kinds apart, ``amount`` the one that weighs its points.
+    """
 
     name: str
     title: Words
@@ -42,6 +45,8 @@ class LayerType:
     fields: tuple[Field, ...] = ()
     sensitive: bool = False
     context: bool = False
+    category: str = ""
+    amount: str = "n_devices"
 
     def all_fields(self) -> tuple[Field, ...]:
         return COMMON + self.fields

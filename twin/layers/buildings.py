@@ -13,4 +13,5 @@ BUILDINGS = LayerType(
               default="unknown", synonyms=("use", "building")),
     ),
     context=True,
+    category="use",
 )  # fmt: skip

@@ -13,4 +13,6 @@ CANDIDATES = LayerType(
         Field("capacity", "int", Words("车位数", "Capacity"), minimum=0, synonyms=("capacity", "车位数")),
     ),
     context=True,
+    category="candidate_kind",
+    amount="capacity",
 )  # fmt: skip

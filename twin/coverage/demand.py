@@ -1,0 +1,89 @@
+"""What a share is a share of: ground, people, or any layer that is chosen by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from twin.coverage.result import Scene
+from twin.coverage.scope import POLYGON, polygonal
+from twin.errors import BadParameter, RuleUnready
+from twin.layers import LAYERS
+from twin.model import Geometries, LngLat
+
+AREA, POPULATION = "area", "population"
+MULTIPOLYGON = 6
+
+
+@dataclass(frozen=True)
+class PointDemand:
+    """``amount`` of ``unit`` at each of (n, 2) places inside the scope, in degrees."""
+
+    name: str
+    unit: str
+    lnglat: LngLat
+    amount: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GroundDemand:
+    """Square kilometres of the scope, or of a layer's polygons in it (``shape``, in the scope's metric frame)."""
+
+    name: str
+    shape: BaseGeometry | None = None
+    unit: str = "km²"
+
+
+def demand_named(scene: Scene, name: str) -> PointDemand | GroundDemand:
+    """The denominator of that name: ``area``, a demand raster, a layer, or ``layer:kind`` (as ``land_use:residential``).
+
+    Raises:
+        RuleUnready: ``population`` is asked for and no such raster is loaded.
+        BadParameter: there is no such thing; the message names what there is.
+    """
+    if name == AREA:
+        return GroundDemand(name)
+    if name in scene.snapshot.grids:
+        return _of_grid(scene, name)
+    if name == POPULATION:
+        raise RuleUnready(
+            "未加载人口栅格，无法按人口计算", "no population raster is loaded: the share by population needs it"
+        )
+    layer, _, kind = name.partition(":")
+    table = scene.table(layer) if layer in LAYERS else None
+    category = LAYERS[layer].category if layer in LAYERS else ""
+    if table is None or (kind and not category):
+        known = ", ".join([AREA, *scene.snapshot.grids, *(n for n in LAYERS if scene.table(n) is not None)])
+        raise BadParameter(
+            f"没有分母“{name}”，现有：{known}（可写作 图层:类别）",
+            f"no denominator {name!r}; there are: {known} (also layer:kind)",
+        )
+    chosen = (table.frame[category] == kind).to_numpy(bool) if kind else np.ones(len(table), bool)
+    if not chosen.any():
+        kinds = ", ".join(sorted(table.frame[category].dropna().astype(str).unique()))
+        raise BadParameter(
+            f"图层 {layer} 没有类别“{kind}”，现有：{kinds}", f"{layer} has no {kind!r}; there are: {kinds}"
+        )
+    if table.geometry is None:
+        inside = chosen & scene.scope.contains(table.lnglat)
+        amount = table.frame.loc[inside, LAYERS[layer].amount].fillna(0).to_numpy(np.float64)
+        return PointDemand(name, LAYERS[layer].amount, table.lnglat[inside], amount)
+    return _of_polygons(scene, name, table.geometry[chosen])
+
+
+def _of_grid(scene: Scene, name: str) -> PointDemand:
+    grid = scene.snapshot.grids[name]
+    inside = scene.scope.kept(("inside", grid.digest), lambda: scene.scope.contains(grid.lnglat))
+    return PointDemand(name, grid.unit, grid.lnglat[inside], grid.values[inside])
+
+
+def _of_polygons(scene: Scene, name: str, shapes: Geometries) -> GroundDemand:
+    polygons = shapes[np.isin(shapely.get_type_id(shapes), (POLYGON, MULTIPOLYGON))]
+    if len(polygons) == 0:
+        raise BadParameter(f"图层 {name} 不是面，不能作为分母", f"{name} has no polygons: it cannot be a denominator")
+    union = shapely.union_all(shapely.make_valid(scene.scope.frame.project(polygons)))
+    return GroundDemand(name, polygonal(shapely.intersection(union, scene.scope.shape)))
