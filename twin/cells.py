@@ -34,6 +34,11 @@ def check_resolution(resolution: int) -> int:
     return resolution
 
 
+def mean_cell_km2(resolution: int) -> float:
+    """The mean area of the world's cells; only to foresee how many there will be."""
+    return float(h3.average_hexagon_area(resolution, "km^2"))
+
+
 def points_to_cells(lnglat: LngLat, resolution: int) -> Cells:
     """The cell that contains each point. Points with NaN get 0 (no cell).
 
@@ -83,8 +88,10 @@ def cell_centres(cells: Cells) -> LngLat:
 
 def cell_polygons(cells: Cells) -> Geometries:
     """(n,) polygons in EPSG:4326, counter-clockwise."""
-    rings = [[(lng, lat) for lat, lng in h3.cell_to_boundary(cell)] for cell in cells.tolist()]
-    return np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
+    rings = [h3.cell_to_boundary(cell) for cell in cells.tolist()]
+    latlng = np.array([corner for ring in rings for corner in ring], np.float64).reshape(-1, 2)
+    owner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    return np.asarray(shapely.polygons(shapely.linearrings(latlng[:, ::-1], indices=owner)), dtype=object)
 
 
 def cells_over(geometry: BaseGeometry, resolution: int) -> Cells:

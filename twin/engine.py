@@ -19,9 +19,10 @@ from shapely.geometry.base import BaseGeometry
 from twin.coverage import RULES
 from twin.coverage.changes import apply_changes
 from twin.coverage.counting import NoData
-from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Result, Scene
+from twin.coverage.readings import Readings, all_readings
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Result, Scene
 from twin.coverage.scope import Scope, scope_of_polygon
-from twin.errors import NotFound, RuleUnready
+from twin.errors import BadParameter, NotFound, RuleUnready
 from twin.kept import Kept
 from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, table_of
@@ -29,6 +30,8 @@ from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transac
 from twin.plan import Clause, Plan
 from twin.ports import GridFile, Store, StoredState
 
+POSITION_ERROR_M = 10.0
+LARGEST_ERROR_M = 1000.0
 N_KEPT = 64
 N_KEPT_OF_THE_PAST = 4
 """Evaluations at other times hold snapshots of their own, some 70 MB each."""
@@ -112,6 +115,40 @@ class Twin:
             return before
         after = apply_changes(snapshot, changes)
         return self._evaluate(after, clause, scope, settings, self._needed(after, clause, scope), before, drawings=True)
+
+    def readings(
+        self,
+        rule: str,
+        *,
+        area: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        snapshot: Snapshot | None = None,
+        position_error_m: float = POSITION_ERROR_M,
+    ) -> tuple[Evaluation, Readings]:
+        """The clause as asked, and under all its readings.
+
+        Raises:
+            BadParameter: ``position_error_m`` is negative or not finite.
+        """
+        if not 0 <= position_error_m <= LARGEST_ERROR_M:
+            raise BadParameter(
+                f"position_error_m 应为 0 至 {LARGEST_ERROR_M:g}，收到 {position_error_m:g}",
+                f"position_error_m must be 0 to {LARGEST_ERROR_M:g}, got {position_error_m:g}",
+            )
+        clause, settings = self.plan.clause(rule), parameters or {}
+        snapshot = snapshot or self.snapshot()
+        scope = self._scope(snapshot, clause, area)
+        declared, needed = self._recorded(snapshot, clause, scope, settings), self._needed(snapshot, clause, scope)
+        kind = RULES[clause.rule]
+
+        def judge(chosen: Mapping[str, Any]) -> Evaluation:
+            return self._evaluate(snapshot, clause, scope, {**settings, **chosen}, needed).inner
+
+        with self._judging:
+            alternatives = kind.readings(Scene(snapshot, scope, clause), kind.read(clause.parameters, settings))
+            if declared.result.status == "no-data":
+                alternatives = {}
+            return declared, all_readings(judge, alternatives, position_error_m)
 
     def _recorded(self, snapshot: Snapshot, clause: Clause, scope: Scope, settings: Mapping[str, Any]) -> OneAtATime:
         """The evaluation of what is recorded: kept, and begun from the last one of the same question."""
@@ -220,6 +257,18 @@ class OneAtATime(Evaluation):
     def cells(self, resolution: int) -> CellTable:
         with self._lock:
             return self.inner.cells(resolution)
+
+    def cells_in_detail(self, resolution: int) -> CellTable:
+        with self._lock:
+            return self.inner.cells_in_detail(resolution)
+
+    def headline(self) -> Headline:
+        with self._lock:
+            return self.inner.headline()
+
+    def under_position_error(self, error_m: float) -> tuple[float, float] | None:
+        with self._lock:
+            return self.inner.under_position_error(error_m)
 
     def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
         with self._lock:

@@ -16,7 +16,7 @@ from twin.api.params import Times, bad, declared
 from twin.api.values import Setting
 from twin.api.wire import BASELINE
 from twin.api.world import When, World
-from twin.cells import check_resolution
+from twin.cells import check_resolution, mean_cell_km2
 from twin.coverage import RULES
 from twin.coverage.result import CellTable, Evaluation, Gap
 from twin.errors import NotFound
@@ -24,8 +24,6 @@ from twin.model import Change, Snapshot
 
 T = TypeVar("T")
 _SETTING: TypeAdapter[Any] = TypeAdapter(Setting)
-CELL_KM2 = {5: 252.9, 6: 36.13, 7: 5.161, 8: 0.7373, 9: 0.1053, 10: 0.01505, 11: 0.00215, 12: 0.000307}
-"""The world's mean by resolution; only to refuse what would take minutes."""
 MAX_CELLS = 300_000
 
 AreaCode = Annotated[str | None, Query(min_length=1, description="an area's code; default: the clause's own")]
@@ -59,12 +57,12 @@ class Question:
         """
         check_resolution(resolution)
         evaluation = self.evaluate(world)
-        expected = evaluation.result.area_km2 / CELL_KM2[resolution]
+        expected = evaluation.result.area_km2 / mean_cell_km2(resolution)
         if expected > MAX_CELLS:
             zh = f"该范围在 {resolution} 级约有 {expected:,.0f} 个单元，最多 {MAX_CELLS:,} 个：请降低 resolution 或缩小 area"
             en = f"some {expected:,.0f} cells, at most {MAX_CELLS:,}: take a lower resolution or a smaller area"
             raise bad("query", "resolution", str(resolution), zh, en)
-        return self._once(world, evaluation, ("cells", resolution), lambda: evaluation.cells(resolution))
+        return self._once(world, evaluation, ("cells", resolution), lambda: evaluation.cells_in_detail(resolution))
 
     def gaps(self, world: World) -> list[Gap]:
         """All gaps, the largest first, computed once."""
@@ -133,7 +131,9 @@ class Asking:
         self,
         request: Request,
         when: Times,
-        rule: Annotated[str, Path(description="a clause's id", examples=list(RULES))],
+        rule: Annotated[
+            str, Path(description="a clause's id", examples=[name for name, rule in RULES.items() if rule.layers])
+        ],
         area: AreaCode = None,
         scenario: ScenarioName = None,
     ) -> Question:

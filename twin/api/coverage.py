@@ -20,15 +20,18 @@ from twin.api.wire import (
     numbered,
     provenance,
     provenance_of_snapshot,
+    readings_to_json,
     result_to_json,
     unready_to_json,
 )
 from twin.api.world import Served, World
+from twin.engine import POSITION_ERROR_M
 from twin.errors import RuleUnready
 from twin.model import Snapshot
 from twin.plan import Clause
 
 router = APIRouter(tags=["coverage"])
+MAX_NEAREST = 50
 Level = Literal["city", "district", "town", "grid", "zone", "aoi"]
 
 
@@ -112,6 +115,24 @@ def cells(
     return json_reply(request, body, GEOJSON)
 
 
+@router.get("/coverage/{rule}/readings")
+def readings(
+    request: Request,
+    world: Served,
+    asked: Asked,
+    position_error_m: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="how far an asset may lie from its recorded place")
+    ] = POSITION_ERROR_M,
+) -> Response:
+    """The clause under all its readings in one call, with the spread and whether the verdict depends on the reading."""
+    declared, found = world.twin.readings(
+        asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.snapshot(asked.when),
+        position_error_m=position_error_m,
+    )  # fmt: skip
+    body = {**result_to_json(declared.result, world.twin.plan.documents), **readings_to_json(found)}
+    return json_reply(request, body)
+
+
 @router.get("/coverage/{rule}/at")
 def at(
     request: Request,
@@ -120,10 +141,11 @@ def at(
     lang: Language,
     lng: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="degrees, WGS-84")],
     lat: Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="degrees, WGS-84")],
+    nearest: Annotated[int, Query(ge=1, le=MAX_NEAREST, description="how many assets")] = 3,
 ) -> Response:
     """Why a point is (not) served: the zone, the limit, the nearest assets and whether they count."""
     evaluation = asked.evaluate(world)
-    explained = explanation_to_json(evaluation.explain(lng, lat), world.snapshot(asked.when).areas, lang)
+    explained = explanation_to_json(evaluation.explain(lng, lat, nearest), world.snapshot(asked.when).areas, lang)
     result = evaluation.result
     words = {"title": result.clause.title, "title_en": result.clause.title_en, "quote": result.clause.quote,
              "quote_en": result.clause.quote_en, "target": result.clause.value, "unit": result.clause.unit}  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import orjson
 import shapely
 from fastapi import APIRouter, Request, Response
@@ -15,8 +16,9 @@ from twin.api.asked import Question, check_scenario, judge
 from twin.api.params import bad, moment
 from twin.api.replies import json_reply
 from twin.api.values import Scalar, Setting, Text
-from twin.api.wire import gap_to_json, numbered, plain, result_to_json
+from twin.api.wire import cells_to_json, gap_to_feature, gap_to_json, numbered, plain, result_to_json
 from twin.api.world import Served, When
+from twin.cells import MAX_RESOLUTION, MIN_RESOLUTION
 from twin.coverage.changes import MAX_CHANGES, changes_from_mappings
 from twin.coverage.result import Evaluation, Result
 from twin.frames import geodesic_area_km2
@@ -56,6 +58,9 @@ class Trial(BaseModel):
     known_at: Text | None = None
     scenario: Text | None = None
     changes: list[TriedChange] = Field(default_factory=list, max_length=MAX_CHANGES)
+    resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)] | None = Field(
+        None, description="also answer the gaps' outlines and the hexes of this resolution that the changes alter"
+    )
 
 
 @router.post("/coverage/{rule}")
@@ -73,7 +78,24 @@ def try_out(request: Request, world: Served, rule: str, trial: Trial) -> Respons
         return json_reply(request, result_to_json(before.result, documents))
     after = judge(world, question, snapshot, polygon, changes_of(trial))
     body = {**result_to_json(after.result, documents, WHAT_IF), **compare(before, after)}
+    if trial.resolution is not None:
+        body |= {"gap_features": _outlines(after), "changed_cells": _altered(before, after, trial.resolution)}
     return json_reply(request, body)
+
+
+def _outlines(evaluation: Evaluation) -> dict[str, Any]:
+    features = [gap_to_feature(gap, rank) for rank, gap in numbered(evaluation.gaps())]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _altered(before: Evaluation, after: Evaluation, resolution: int) -> dict[str, Any]:
+    """The hexes whose value or status differs, as they are after the changes."""
+    old, new = before.cells(resolution), after.cells(resolution)
+    differs = np.ones(len(new.cells), bool)
+    if np.array_equal(old.cells, new.cells):
+        same = (old.value == new.value) | (np.isnan(old.value) & np.isnan(new.value))
+        differs = ~same | (old.status != new.status)
+    return cells_to_json(new.only(differs))
 
 
 def compare(before: Evaluation, after: Evaluation) -> dict[str, Any]:

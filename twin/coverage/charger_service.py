@@ -7,7 +7,7 @@ Counted: public stations in the chosen states with at least ``min_connectors``. 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from twin.coverage.counting import NoData
 from twin.coverage.demand import POPULATION
 from twin.coverage.parameters import Zone
+from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Explanation, Gap, Result, Scene, by_state
 from twin.coverage.scope import cut_into_zones
 from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
@@ -71,6 +72,16 @@ def why_not(row: Mapping[str, Any], parameters: ChargerServiceParameters) -> Wor
     return COUNTS
 
 
+def readings(scene: Scene, parameters: ChargerServiceParameters) -> Alternatives:
+    """Whose zone, which stations, of what."""
+    people = (POPULATION,) if POPULATION in scene.snapshot.grids else ()
+    return {
+        "reading": first(parameters.reading, "demand", "station"),
+        "public_only": first(parameters.public_only, True, False),
+        "denominator": first(parameters.denominator, "area", *people),
+    }
+
+
 def evaluate(scene: Scene, parameters: ChargerServiceParameters) -> Evaluation:
     """Charger service of the scene's area.
 
@@ -96,9 +107,11 @@ class ChargerService(ServiceEvaluation):
 
     layer = LAYER
 
-    def __init__(self, scene: Scene, parameters: ChargerServiceParameters, servers: Servers) -> None:
+    def __init__(
+        self, scene: Scene, parameters: ChargerServiceParameters, servers: Servers, margin_m: float = 0.0
+    ) -> None:
         self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator, parameters.at_least)
+        super().__init__(scene, servers, parameters.denominator, parameters.at_least, margin_m)
 
     def make_zones(self) -> list[ServiceZone]:
         """The scope cut into zones: the first listed zone wins, a zone's border belongs to it."""
@@ -116,8 +129,7 @@ class ChargerService(ServiceEvaluation):
     def result(self) -> Result:  # type: ignore[override]
         table = self.servers.table
         inside = self.scope.contains(table.lnglat)
-        online = table.frame["online"].fillna(False).to_numpy(bool)
-        reported = self.scene.online(lambda: self.with_servers(online).share, self.n_unknown)
+        reported = self.scene.by_online(table, lambda keep: self.variant(keep).share, self.n_unknown)
         zones = tuple(zone.code for zone in self.parameters.zones)
         return Result(
             value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.scene.status,
@@ -126,10 +138,9 @@ class ChargerService(ServiceEvaluation):
             **self.scene.provenance((LAYER,), zones, (POPULATION,)),
         )  # fmt: skip
 
-    def with_servers(self, keep: NDArray[np.bool_]) -> ChargerService:
-        """The same rule with only some of the stations counted."""
-        servers = replace(self.servers, counts=self.servers.counts & keep)
-        return ChargerService(self.scene, self.parameters, servers)
+    def variant(self, keep: NDArray[np.bool_] | None = None, margin_m: float = 0.0) -> ChargerService:
+        servers = self.servers if keep is None else self.servers.only(keep)
+        return ChargerService(self.scene, self.parameters, servers, margin_m)
 
     def _facts(self, effective: float | None, inside: NDArray[np.bool_]) -> dict[str, Any]:
         gaps: list[Gap] = self.gaps()

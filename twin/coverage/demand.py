@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import shapely
@@ -35,6 +36,7 @@ class GroundDemand:
 
     name: str
     shape: BaseGeometry | None = None
+    digest: bytes = b""
     unit: str = "km²"
 
 
@@ -85,5 +87,10 @@ def _of_polygons(scene: Scene, name: str, shapes: Geometries) -> GroundDemand:
     polygons = shapes[np.isin(shapely.get_type_id(shapes), (POLYGON, MULTIPOLYGON))]
     if len(polygons) == 0:
         raise BadParameter(f"图层 {name} 不是面，不能作为分母", f"{name} has no polygons: it cannot be a denominator")
-    union = shapely.union_all(shapely.make_valid(scene.scope.frame.project(polygons)))
-    return GroundDemand(name, polygonal(shapely.intersection(union, scene.scope.shape)))
+    digest = blake2b(b"".join(shapely.to_wkb(polygons)), digest_size=12).digest()
+
+    def make() -> BaseGeometry:
+        union = shapely.union_all(shapely.make_valid(scene.scope.frame.project(polygons)))
+        return polygonal(shapely.intersection(union, scene.scope.shape))
+
+    return GroundDemand(name, scene.scope.kept(("demand", digest), make), digest)

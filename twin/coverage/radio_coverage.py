@@ -5,7 +5,7 @@ The radius decides, so the shares at 0.75 and 1.25 of it stand beside the result
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.coverage.counting import NoData
 from twin.coverage.demand import POPULATION
+from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
 from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
 from twin.errors import BadParameter, Words
@@ -34,6 +35,15 @@ class RadioCoverageParameters:
     denominator: str = "area"
     operator: str = ""
     at_least: int = 1
+
+
+def readings(scene: Scene, parameters: RadioCoverageParameters) -> Alternatives:
+    """How far a station reaches, and of what."""
+    people = (POPULATION,) if POPULATION in scene.snapshot.grids else ()
+    return {
+        "radius_m": first(parameters.radius_m, *(parameters.radius_m * f for f in SENSITIVITY)),
+        "denominator": first(parameters.denominator, "area", *people),
+    }
 
 
 def evaluate(scene: Scene, parameters: RadioCoverageParameters) -> Evaluation:
@@ -71,9 +81,11 @@ class RadioCoverage(ServiceEvaluation):
 
     layer = LAYER
 
-    def __init__(self, scene: Scene, parameters: RadioCoverageParameters, servers: Servers) -> None:
+    def __init__(
+        self, scene: Scene, parameters: RadioCoverageParameters, servers: Servers, margin_m: float = 0.0
+    ) -> None:
         self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator, parameters.at_least)
+        super().__init__(scene, servers, parameters.denominator, parameters.at_least, margin_m)
 
     def make_zones(self) -> list[ServiceZone]:
         return [ServiceZone("all", self.parameters.radius_m, self.scope.shape, None)]
@@ -81,8 +93,7 @@ class RadioCoverage(ServiceEvaluation):
     @cached_property
     def result(self) -> Result:  # type: ignore[override]
         table = self.servers.table
-        online = table.frame["online"].fillna(False).to_numpy(bool)
-        reported = self.scene.online(lambda: self._variant(online, 1.0), self.n_unknown)
+        reported = self.scene.by_online(table, lambda keep: self.variant(keep).share, self.n_unknown)
         provenance = self.scene.provenance((LAYER,), grids=(POPULATION,))
         provenance["labels"] = ("model", *provenance["labels"])
         return Result(
@@ -95,23 +106,22 @@ class RadioCoverage(ServiceEvaluation):
     def _facts(self, effective: float | None) -> dict[str, Any]:
         operator = self.servers.table.frame["operator"].astype(str)
         names = sorted(set(operator[self.servers.counts]))
-        everybody = np.ones(len(operator), bool)
-        by_operator = {name: self._variant((operator == name).to_numpy(), 1.0) for name in names}
+        by_operator = {name: self.variant((operator == name).to_numpy()).share for name in names}
+        radius_m = self.parameters.radius_m
+        by_radius = {str(radius_m * f): self.variant(margin_m=radius_m * (f - 1)).share for f in SENSITIVITY}
         return {
-            "radius_m": self.parameters.radius_m,
+            "radius_m": radius_m,
             "open_km2": self.open_km2,
             "share_effective": effective,
             "share_population": self.population_share,
-            "share_by_radius": {str(self.parameters.radius_m * f): self._variant(everybody, f) for f in SENSITIVITY},
+            "share_by_radius": by_radius,
             "share_by_operator": by_operator,
             "worst_operator": min(by_operator, key=lambda name: by_operator[name] or 0.0, default=None),
         }
 
-    def _variant(self, keep: NDArray[np.bool_], factor: float) -> float | None:
-        """The share with some of the stations, or another radius."""
-        parameters = replace(self.parameters, radius_m=self.parameters.radius_m * factor)
-        servers = replace(self.servers, counts=self.servers.counts & keep)
-        return RadioCoverage(self.scene, parameters, servers).share
+    def variant(self, keep: NDArray[np.bool_] | None = None, margin_m: float = 0.0) -> RadioCoverage:
+        servers = self.servers if keep is None else self.servers.only(keep)
+        return RadioCoverage(self.scene, self.parameters, servers, margin_m)
 
     def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
         return self.explain_service(lng, lat, n_nearest)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from twin.coverage.counting import Count, NoData
+from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Scene
 from twin.model import BUILT, Lifecycle
 
@@ -16,6 +17,14 @@ LAYER = "radio_sites"
 class RadioSiteCountParameters:
     site_kinds: tuple[Literal["outdoor", "indoor"], ...] = ("outdoor",)
     states: tuple[Lifecycle, ...] = BUILT
+
+
+def readings(_scene: Scene, parameters: RadioSiteCountParameters) -> Alternatives:
+    """Whether indoor systems count, and in which state."""
+    return {
+        "site_kinds": first(parameters.site_kinds, ("outdoor",), ("outdoor", "indoor")),
+        "states": first(parameters.states, BUILT, ("operating",)),
+    }
 
 
 def evaluate(scene: Scene, parameters: RadioSiteCountParameters) -> Evaluation:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
@@ -39,7 +40,8 @@ class Result:
     """One rule evaluated over one area, with everything an auditor asks for.
 
     ``value`` and ``target`` are in ``unit``; ``share`` is 0 to 1 of ``denominator``. ``nominal`` (投运口径) counts all in
-    operation, ``effective`` (在线口径) those online; ``n_unknown`` counts devices whose online state is unknown.
+    operation, ``effective`` (在线口径) those online; ``n_unknown`` counts devices whose online state is unknown, and ``effective_high``
+    is what it would be were they all online.
     ``area_km2`` is the drawn area, geodesic; ``area_with_data_km2`` its part in the loaded data. ``facts`` are the figures of the rule's card.
     """
 
@@ -59,6 +61,7 @@ class Result:
     snapshot: str
     nominal: float | None = None
     effective: float | None = None
+    effective_high: float | None = None
     n_unknown: int | None = None
     by_state: Mapping[str, int] = field(default_factory=dict)
     parameters: Any = None
@@ -82,6 +85,12 @@ class AreaRow:
     shortfall: float | None
     area_km2: float
     area_km2_published: float | None
+    value_low: float | None = None
+    """``value`` if only what surely counts did; ``value_high`` if all that might count did. ``met`` is None between."""
+    value_high: float | None = None
+    n_unlinked: int | None = None
+    """Devices there that would count once linked; ``n_missing_after_unlinked`` is what is then still missing."""
+    n_missing_after_unlinked: int | None = None
 
     @classmethod
     def of(
@@ -94,10 +103,11 @@ class AreaRow:
         met: bool | None = None,
         share: float | None = None,
         shortfall: float | None = None,
+        **more: Any,
     ) -> AreaRow:
-        """The row of an area; ``area_km2`` is the part of it that was judged."""
+        """The row of an area; ``area_km2`` is the part of it that was judged, ``more`` are further fields."""
         named = (area.code, area.name, area.name_en, area.level)
-        return cls(*named, value, target, met, share, shortfall, area_km2, area.area_km2_published)
+        return cls(*named, value, target, met, share, shortfall, area_km2, area.area_km2_published, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ class Gap:
     id: str
     geometry: BaseGeometry
     area_km2: float
-    zone: str
+    zone: str | None
     limit_m: float | None
     deepest_lnglat: tuple[float, float]
     nearest: str | None
@@ -117,13 +127,25 @@ class Gap:
     demand: float | None
     areas: tuple[tuple[str, str, float], ...]
     """``(code, name, km²)`` of each town it lies in."""
+    worst_window_missing: int | None = None
+    """Of a density: what the window round its worst cell's centre lacks, with that window's value and km²."""
+    worst_window_value: float | None = None
+    worst_window_km2: float | None = None
+    n_unlinked: int | None = None
+    """Devices in it that would count once linked; ``n_missing_after_unlinked`` is what is then still missing."""
+    n_missing_after_unlinked: int | None = None
+    remedies: tuple[str, ...] = ()
+    """Keys of the unlinked assets in it, the nearest to the deepest point first."""
 
 
 @dataclass(frozen=True)
 class CellTable:
     """Hexes of a result: ``value`` in the rule's unit (NaN = none), ``share`` 0 to 1, ``status`` one word a cell.
 
-    ``area_km2`` is the part of the cell inside the scope; ``n`` a count where the rule has one, else empty.
+    ``area_km2`` is the part of the cell inside the scope; ``n`` a count where the rule has one. Of a density ``value`` is
+    ``n / window_km2``, the window being what ``n`` was counted in; ``low`` and ``high`` are a 95 % interval of ``value``,
+    where a cell holds too few to be judged by: ``note`` says so. Of a service ``n`` is how many serve the cell's centre and
+    ``nearest_m`` how far the nearest that counts is, where that was asked for.
     """
 
     resolution: int
@@ -133,6 +155,17 @@ class CellTable:
     status: NDArray[np.object_]
     area_km2: NDArray[np.float64]
     n: NDArray[np.int64] | None = None
+    window_km2: NDArray[np.float64] | None = None
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+    note: Words | None = None
+    nearest_m: NDArray[np.float64] | None = None
+
+    def only(self, chosen: NDArray[np.bool_]) -> CellTable:
+        """Some of the cells."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        some: dict[str, Any] = {k: v[chosen] for k, v in columns.items() if isinstance(v, np.ndarray)}
+        return replace(self, **some)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +182,15 @@ class Nearby:
     network_m: float | None = None
     """Along streets, where the rule judges by them; ``detour`` is that over ``distance_m``."""
     detour: float | None = None
+    lifecycle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a point is (not) served. For densities ``value`` is the window's, ``n`` and ``window_km2`` say how."""
+    """Why a point is (not) served. For densities ``value`` is the window's, ``n`` and ``window_km2`` say how.
+
+    For services ``n`` is how many serve the point, ``zone_reason`` why it has its limit.
+    """
 
     served: bool | None
     inside: bool
@@ -163,6 +200,17 @@ class Explanation:
     value: float | None = None
     n: int | None = None
     window_km2: float | None = None
+    zone_reason: Words | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a reading of a clause is told apart by: its value and verdict, of all in operation and of those online."""
+
+    value: float | None
+    met: bool | None
+    effective: float | None
+    effective_met: bool | None
 
 
 class Evaluation(ABC):
@@ -173,6 +221,15 @@ class Evaluation(ABC):
     def start_from(self, before: Evaluation, drawings: bool) -> None:  # noqa: B027  (most rules compute all anew)
         """Take over what an evaluation of the same question, before some assets changed, has found and still holds."""
 
+    def headline(self) -> Headline:
+        """The result in short; cheaper than the result where that has facts to gather."""
+        result = self.result
+        return Headline(result.value, result.met, result.effective, result.clause.is_met_by(result.effective))
+
+    def under_position_error(self, error_m: float) -> tuple[float, float] | None:
+        """The least and the most the value can be if every asset may lie up to ``error_m`` from its recorded place."""
+        return None
+
     @abstractmethod
     def area_rows(self, level: str) -> list[AreaRow]: ...
 
@@ -182,6 +239,10 @@ class Evaluation(ABC):
 
     @abstractmethod
     def cells(self, resolution: int) -> CellTable: ...
+
+    def cells_in_detail(self, resolution: int) -> CellTable:
+        """The cells with all that is known of each."""
+        return self.cells(resolution)
 
     def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
         raise BadParameter(
@@ -239,6 +300,23 @@ class Scene:
             return {"effective": None, "n_unknown": None}
         return {"effective": effective(), "n_unknown": n_unknown()}
 
+    def by_online(
+        self, table: LayerTable, figure: Callable[[NDArray[np.bool_]], float | None], n_unknown: Callable[[], int]
+    ) -> dict[str, Any]:
+        """What a result says of those online; None at another time, for which no online history is kept.
+
+        ``figure`` is what the result would be with only some of the table's rows: those online, then with those of
+        which it is not known as well.
+        """
+        if not self.snapshot.is_present:
+            return {"effective": None, "effective_high": None, "n_unknown": None}
+        online = table.frame["online"]
+        return {
+            "effective": figure(online.fillna(False).to_numpy(bool)),
+            "effective_high": figure(online.fillna(True).to_numpy(bool)),
+            "n_unknown": n_unknown(),
+        }
+
     def provenance(
         self, layers: tuple[str, ...], areas: tuple[str, ...] = (), grids: tuple[str, ...] = ()
     ) -> dict[str, Any]:
@@ -275,6 +353,6 @@ class Scene:
 
 def by_state(table: LayerTable, inside: NDArray[np.bool_]) -> dict[str, int]:
     """Devices per lifecycle state among the chosen rows, every state named."""
-    chosen = table.frame.loc[inside]
-    sums = chosen.groupby(chosen["lifecycle"].astype(str))["n_devices"].sum()
-    return {state: int(sums.get(state, 0)) for state in LIFECYCLES}
+    state = table.frame["lifecycle"].astype(pd.CategoricalDtype(list(LIFECYCLES))).cat.codes.to_numpy()[inside]
+    sums = np.bincount(state + 1, table.frame["n_devices"].to_numpy()[inside], len(LIFECYCLES) + 1)[1:]
+    return {name: int(n) for name, n in zip(LIFECYCLES, sums, strict=True)}

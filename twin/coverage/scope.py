@@ -13,13 +13,14 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.cells import cell_polygons, cells_over
+from twin.cells import cell_polygons, cells_over, check_resolution, mean_cell_km2
 from twin.errors import BadParameter
 from twin.frames import MetricFrame, geodesic_area_km2
 from twin.model import Area, Cells, Geometries, LngLat
 
 T = TypeVar("T")
 N_KEPT = 24
+MAX_CELLS = 1_000_000
 SHARED_M2 = 1.0
 """Neighbours whose common border was drawn twice overlap by less."""
 WHOLE_EDGES_DEG = 360.0
@@ -80,7 +81,17 @@ class Scope:
         return bool(shapely.dwithin(self.shape, shapely.Point(x, y), WRITTEN_M))
 
     def cells(self, resolution: int) -> Cells:
-        """All cells that share area with the scope."""
+        """All cells that share area with the scope.
+
+        Raises:
+            BadParameter: there would be more than ``MAX_CELLS``, or the resolution is not 5 to 12.
+        """
+        expected = self.area_km2 / mean_cell_km2(check_resolution(resolution))
+        if expected > MAX_CELLS:
+            raise BadParameter(
+                f"该范围在 {resolution} 级约有 {expected:,.0f} 个单元，最多 {MAX_CELLS:,} 个：请降低 resolution 或缩小范围",
+                f"some {expected:,.0f} cells at resolution {resolution}, at most {MAX_CELLS:,}: take a lower one or a smaller area",
+            )
         return cells_over(self.area.geometry, resolution)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from twin.coverage.counting import Count, NoData
+from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Scene
 from twin.model import BUILT, Lifecycle
 
@@ -18,6 +19,15 @@ DOMAINS: tuple[Domain, ...] = get_args(Domain)
 class SensorCountParameters:
     domains: tuple[Domain, ...] = DOMAINS
     states: tuple[Lifecycle, ...] = BUILT
+
+
+def readings(_scene: Scene, parameters: SensorCountParameters) -> Alternatives:
+    """Which domains count (with and without 其他), and in which state."""
+    named = tuple(d for d in DOMAINS if d != "other")
+    return {
+        "domains": first(parameters.domains, DOMAINS, named),
+        "states": first(parameters.states, BUILT, ("operating",)),
+    }
 
 
 def evaluate(scene: Scene, parameters: SensorCountParameters) -> Evaluation:

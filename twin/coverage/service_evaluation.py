@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,11 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from twin.cells import cell_centres
 from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_named
 from twin.coverage.gaps import NEGLIGIBLE_M2, apportion, largest_first, service_gaps
 from twin.coverage.open_parts import OpenParts, finely_drawn
-from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Nearby, Scene
+from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
 from twin.coverage.scope import assign_to_areas, disjoint_groups, points_inside, polygonal
 from twin.coverage.service import XY, nearest_distance_m, number_in_reach
 from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places, tessellate
@@ -56,6 +57,10 @@ class Servers:
     def counted(self) -> LayerTable:
         return LayerTable(self.table.layer, self.table.frame[self.counts])
 
+    def only(self, keep: NDArray[np.bool_]) -> Servers:
+        """Only some of the rows count."""
+        return replace(self, counts=self.counts & keep)
+
 
 def share_of(part: float, whole: float) -> float:
     """``part / whole``, free of the last digit's noise at 0 and 1."""
@@ -80,9 +85,25 @@ class ServiceEvaluation(Evaluation):
     @abstractmethod
     def make_zones(self) -> list[ServiceZone]: ...
 
+    @abstractmethod
+    def variant(self, keep: NDArray[np.bool_] | None = None, margin_m: float = 0.0) -> ServiceEvaluation:
+        """The same with only some of the assets counted, or with all radii wider by a margin."""
+
     @property
     def radius_of_server(self) -> bool:
         return False
+
+    def headline(self) -> Headline:
+        if not self.scene.snapshot.is_present:
+            return Headline(self.share, self.met, None, None)
+        online = self.variant(self.servers.table.frame["online"].fillna(False).to_numpy(bool))
+        return Headline(self.share, self.met, online.share, online.met)
+
+    def under_position_error(self, error_m: float) -> tuple[float, float] | None:
+        """With every station off by that much, no less is served than with radii so much shorter, no more than with
+        radii so much longer."""
+        low, high = self.variant(margin_m=-error_m).share, self.variant(margin_m=error_m).share
+        return None if low is None or high is None else (low, high)
 
     def start_from(self, before: Evaluation, drawings: bool) -> None:
         """Take over what still holds: areas to the last bit, and if wanted the outlines of gaps that no change reaches
@@ -152,19 +173,15 @@ class ServiceEvaluation(Evaluation):
 
     def tessellation(self, resolution: int, parts: tuple[Area, ...] = ()) -> Tessellation:
         """The scope cut into cells, zones and parts; kept with the scope."""
-        zones = self.zones
-        key = (
-            "tessellation",
-            resolution,
-            tuple(z.area and z.area.digest for z in zones),
-            tuple(a.digest for a in parts),
-        )
 
         def make() -> Tessellation:
             shapes = [self.scope.frame.project(a.geometry) for a in parts]
-            return tessellate(self.scope, resolution, [z.shape for z in zones], shapes)
+            return tessellate(self.scope, resolution, [z.shape for z in self.zones], shapes)
 
-        return self.scope.kept(key, make)
+        return self.scope.kept(("tessellation", resolution, self._cut_key(parts)), make)
+
+    def _cut_key(self, parts: tuple[Area, ...]) -> Hashable:
+        return tuple(z.area and z.area.digest for z in self.zones), tuple(a.digest for a in parts)
 
     @cached_property
     def towns(self) -> tuple[Area, ...]:
@@ -225,10 +242,12 @@ class ServiceEvaluation(Evaluation):
         return share_of(float(self.served_m2(ground).sum()), whole) if whole > 0 else None
 
     def _ground_by(self, demand: GroundDemand, parts: tuple[Area, ...]) -> Tessellation:
-        ground = demand.shape or self.scope.shape
-        zones = [polygonal(shapely.intersection(z.shape, ground)) for z in self.zones]
-        shapes = [self.scope.frame.project(a.geometry) for a in parts]
-        return tessellate(self.scope, WORKING_RESOLUTION, zones, shapes)
+        def make() -> Tessellation:
+            zones = [polygonal(shapely.intersection(z.shape, demand.shape)) for z in self.zones] if demand.shape else []
+            shapes = [self.scope.frame.project(a.geometry) for a in parts]
+            return tessellate(self.scope, WORKING_RESOLUTION, zones, shapes)
+
+        return self.scope.kept(("ground", demand.digest, self._cut_key(parts)), make)
 
     @cached_property
     def population(self) -> PointDemand | None:
@@ -354,6 +373,12 @@ class ServiceEvaluation(Evaluation):
         status = np.select([share == 0.0, share == 1.0], [FULLY_OPEN, FULLY_SERVED], PARTLY).astype(object)
         return CellTable(resolution, cut.cells, share, share, status, cut.cell_area_m2 / 1e6)
 
+    def cells_in_detail(self, resolution: int) -> CellTable:
+        table = self.cells(resolution)
+        centres = cell_centres(table.cells)
+        nearest_m = nearest_distance_m(centres, self.servers.counted.lnglat)
+        return replace(table, n=self.n_in_reach(centres), nearest_m=nearest_m)
+
     def explain_service(self, lng: float, lat: float, n_nearest: int) -> Explanation:
         """The point's zone and limit, and the nearest assets with why each does or does not count.
 
@@ -370,8 +395,27 @@ class ServiceEvaluation(Evaluation):
         counting = [i for i in order if self.servers.counts[located[i]]][: self.at_least]
         chosen = sorted({*chosen, *counting}, key=lambda i: distance[i])
         near = [self._nearby(int(located[i]), point, float(distance[i])) for i in chosen]
-        inside = self.scope.holds(lng, lat)
-        return Explanation(bool(self.is_served(point)[0]), inside, zone.name, zone.radius_m, tuple(near))
+        return Explanation(
+            bool(self.is_served(point)[0]), self.scope.holds(lng, lat), zone.name, zone.radius_m, tuple(near),
+            n=int(self.n_in_reach(point)[0]), zone_reason=self._zone_reason(zone, point),
+        )  # fmt: skip
+
+    def _zone_reason(self, zone: ServiceZone, point: LngLat) -> Words | None:
+        """In which area with a limit of its own the point lies, or that it lies in none, and how near the border is."""
+        named = [z.area for z in self.zones if z.area is not None]
+        if not named:
+            return None
+        frame = self.scope.frame
+        lines = [shapely.boundary(frame.project(a.geometry)) for a in ([zone.area] if zone.area else named)]
+        here = shapely.Point(frame.forward(point)[0])
+        metres = min(line.distance(here) for line in lines)
+        if zone.area is not None:
+            return Words(
+                f"位于「{zone.area.name}」，距其边界 {metres:.0f} m",
+                f"in “{zone.area.name_en or zone.area.name}”, {metres:.0f} m from its border",
+            )
+        zh, en = "、".join(a.name for a in named), ", ".join(a.name_en or a.name for a in named)
+        return Words(f"不在「{zh}」，距其边界 {metres:.0f} m", f"not in “{en}”, {metres:.0f} m from its border")
 
     def _nearby(self, row_index: int, point: LngLat, distance_m: float) -> Nearby:
         row = self.servers.table.frame.iloc[row_index]
@@ -379,4 +423,5 @@ class ServiceEvaluation(Evaluation):
         return Nearby(
             str(row["key"]), str(row["name"]), (float(row["lng"]), float(row["lat"])), distance_m,
             float(bearing_deg(point, there)[0]), bool(self.servers.counts[row_index]), self.servers.reason({str(k): v for k, v in row.items()}),
+            lifecycle=str(row["lifecycle"]),
         )  # fmt: skip

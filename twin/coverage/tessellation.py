@@ -24,6 +24,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 BUCKET_M = 500.0
+MAX_BUCKETS = 1_000
+"""On a side."""
+EVERYWHERE_M = 2e7
+"""From any place to its antipode."""
 SLIVER_M2 = 1e-6
 """What rounding leaves where two borders meet."""
 FEW = 2_000
@@ -49,7 +53,7 @@ class Stations:
         if not np.isfinite(xy).all() or np.isnan(radius_m).any() or (radius_m < 0).any():
             raise ValueError("stations need finite places and radii of 0 or more")
         table = radius_m if radius_m.ndim == 2 else np.repeat(radius_m[:, None], len(xy), axis=1)
-        return cls(np.ascontiguousarray(xy), np.ascontiguousarray(table), np.ones(len(xy), np.int64))
+        return cls(np.array(xy, order="C"), np.minimum(table, EVERYWHERE_M, order="C"), np.ones(len(xy), np.int64))
 
     @property
     def widest_m(self) -> float:
@@ -122,13 +126,13 @@ class Tessellation:
             out[which] = 0.0
             return
         sx, sy = (np.ascontiguousarray(v) for v in stations.xy.T)
-        west, south, columns, rows = self._grid(stations.widest_m)
-        start, order = buckets(sx, sy, west, south, BUCKET_M, columns, rows)
+        west, south, size, columns, rows = self._grid(stations.widest_m)
+        start, order = buckets(sx, sy, west, south, size, columns, rows)
 
         def settle(some: Ints) -> None:
             served_areas(
                 some, self.x, self.y, self.reach_m, self.area_m2, self.zone, self.first_piece, self.first_vertex,
-                self.vx, self.vy, at_least, stations.radius_m, sx, sy, stations.weight, west, south, BUCKET_M, columns,
+                self.vx, self.vy, at_least, stations.radius_m, sx, sy, stations.weight, west, south, size, columns,
                 rows, start, order, out,
             )  # fmt: skip
 
@@ -137,12 +141,13 @@ class Tessellation:
         else:
             list(_threads().map(settle, np.array_split(which, N_SLICES)))
 
-    def _grid(self, widest_m: float) -> tuple[float, float, int, int]:
-        """The buckets' corner and number; stations outside them are out of everybody's reach."""
+    def _grid(self, widest_m: float) -> tuple[float, float, float, int, int]:
+        """The buckets' corner, size and number; stations outside them are out of everybody's reach."""
         west, south, east, north = self._bounds
-        margin = min(widest_m, 1e6) + BUCKET_M
-        columns, rows = (int((high - low + 2 * margin) / BUCKET_M) + 1 for low, high in ((west, east), (south, north)))
-        return west - margin, south - margin, columns, rows
+        margin = widest_m + BUCKET_M
+        width, height = east - west + 2 * margin, north - south + 2 * margin
+        size = max(BUCKET_M, max(width, height) / MAX_BUCKETS)
+        return west - margin, south - margin, size, int(width / size) + 1, int(height / size) + 1
 
     @cached_property
     def _bounds(self) -> tuple[float, float, float, float]:
@@ -220,16 +225,16 @@ def _regions(zones: Sequence[BaseGeometry], parts: Sequence[BaseGeometry]) -> It
 
 
 def _fragments(region: BaseGeometry, hexagons: Geometries, tree: shapely.STRtree) -> tuple[Ints, Geometries]:
-    """What of each cell lies in a region: the cells' indices, and polygons or multipolygons."""
+    """What of each cell lies in each polygon of a region: the cells' indices, and (multi)polygons."""
     if region.is_empty:
         return np.empty(0, np.int64), np.empty(0, object)
-    shapely.prepare(region)
-    touched = tree.query(region, predicate="intersects")
-    inside = shapely.contains_properly(region, hexagons[touched])
-    cut = shapely.intersection(hexagons[touched[~inside]], region)
+    parts = shapely.get_parts(region)
+    part, cell = tree.query(parts, predicate="intersects")
+    shapely.prepare(parts)
+    inside = shapely.contains_properly(parts[part], hexagons[cell])
+    cut = shapely.intersection(hexagons[cell[~inside]], parts[part[~inside]])
     kept = shapely.area(cut) > SLIVER_M2
-    cells = np.concatenate([touched[inside], touched[~inside][kept]])
-    return cells, np.concatenate([hexagons[touched[inside]], cut[kept]])
+    return np.concatenate([cell[inside], cell[~inside][kept]]), np.concatenate([hexagons[cell[inside]], cut[kept]])
 
 
 def _assemble(cells: Cells, label: Ints, shapes: Geometries) -> Tessellation:
@@ -255,10 +260,26 @@ def _assemble(cells: Cells, label: Ints, shapes: Geometries) -> Tessellation:
 
 def _convex_pieces(shapes: Geometries) -> tuple[Geometries, Ints]:
     """Counter-clockwise convex polygons that make up the shapes, and whose each one is."""
-    whole = (shapely.get_num_geometries(shapes) == 1) & (shapely.get_type_id(shapes) == POLYGON)
-    whole &= shapely.area(shapely.convex_hull(shapes)) - shapely.area(shapes) < 1e-9 * shapely.area(shapes)
+    whole = _convex(shapes)
     triangles, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(shapes[~whole]), return_index=True)
     pieces = np.concatenate([shapes[whole], triangles])
     owner = np.concatenate([np.flatnonzero(whole), np.flatnonzero(~whole)[owner]])
     order = np.argsort(owner, kind="stable")
     return np.asarray(shapely.orient_polygons(pieces[order])), owner[order]
+
+
+def _convex(shapes: Geometries) -> NDArray[np.bool_]:
+    """Which are polygons that turn left at every corner, however short the edges: each edge bounds a half-plane."""
+    convex = (shapely.get_type_id(shapes) == POLYGON) & (shapely.get_num_interior_rings(shapes) == 0)
+    which = np.flatnonzero(convex)
+    rings = shapely.get_exterior_ring(shapely.orient_polygons(shapes[which]))
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    within = ring[1:] == ring[:-1]
+    edge, ring = np.diff(points, axis=0)[within], ring[:-1][within]
+    following = np.arange(1, len(edge) + 1)
+    first, counts = np.unique(ring, return_index=True, return_counts=True)[1:]
+    following[first + counts - 1] = first
+    dx, dy = edge.T
+    right = dx * dy[following] - dy * dx[following] < 0
+    convex[which[ring[right]]] = False
+    return convex
