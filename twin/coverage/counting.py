@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from twin.cells import points_to_cells
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene, by_state
-from twin.coverage.scope import assign_to_areas, clip, project_cells
+from twin.coverage.scope import clip, project_cells, sums_by_area
 from twin.frames import geodesic_area_km2
 from twin.model import LayerTable
 from twin.plan import Clause
@@ -50,31 +50,41 @@ class Count(Evaluation):
     def __init__(
         self, scene: Scene, table: LayerTable, counts: NDArray[np.bool_], parameters: Any, facts: dict[str, Any]
     ) -> None:
-        self.scene, self.scope, self.table = scene, scene.scope, table
+        self.scene, self.scope, self.table, self.counts = scene, scene.scope, table, counts
         self.inside = self.scope.contains(table.lnglat)
         self.counted = counts & self.inside
-        n_devices, online = table.frame["n_devices"].to_numpy(), table.frame["online"]
-        n = int(n_devices[self.counted].sum())
+        online = table.frame["online"]
+        n = self._sum(self.counted)
         self.result = Result(
             value=n, met=meets(scene.clause, n), share=None, denominator=None, status=scene.status, nominal=n,
-            **scene.online(
-                lambda: int(n_devices[self.counted & online.fillna(False).to_numpy(bool)].sum()),
-                lambda: int(n_devices[self.counted & online.isna().to_numpy()].sum()),
+            **scene.by_online(
+                table, lambda rows: self._sum(self.counted & rows),
+                lambda: self._sum(self.counted & online.isna().to_numpy()),
             ),
             by_state=by_state(table, self.inside), parameters=parameters,
-            facts={**facts, "n_unlocated": int(n_devices[counts & np.isnan(table.lnglat[:, 0])].sum())},
+            facts={**facts, "n_unlocated": self._sum(counts & np.isnan(table.lnglat[:, 0]))},
             **scene.provenance((table.layer,)),
         )  # fmt: skip
 
+    def _sum(self, chosen: NDArray[np.bool_]) -> int:
+        return int(self.table.frame["n_devices"].to_numpy()[chosen].sum())
+
+    def under_position_error(self, error_m: float) -> tuple[float, float] | None:
+        """Assets within the error of the border may lie on its other side."""
+        located = self.counts & ~np.isnan(self.table.lnglat[:, 0])
+        places = shapely.points(self.scope.frame.forward(self.table.lnglat[located]))
+        near = located.copy()
+        near[located] = shapely.dwithin(self.scope.shape.boundary, places, error_m)
+        return self._sum(self.counted & ~near), self._sum(self.counted | near)
+
     def area_rows(self, level: str) -> list[AreaRow]:
-        areas = self.scene.snapshot.areas_at(level)
-        owner = assign_to_areas(areas, self.table.lnglat[self.counted])
-        n = np.bincount(owner + 1, self.table.frame["n_devices"].to_numpy()[self.counted], len(areas) + 1)[1:]
         own = self.scope.area.geometry
+        areas = [a for a in self.scene.snapshot.areas_at(level) if a.geometry.intersects(own)]
+        devices = self.table.frame["n_devices"].to_numpy()[self.counted]
+        n = sums_by_area(self.scope, areas, self.table.lnglat[self.counted], devices)
         return [
-            AreaRow.of(area, int(n[i]), area_km2=geodesic_area_km2(area.geometry.intersection(own)))
-            for i, area in enumerate(areas)
-            if area.geometry.intersects(own)
+            AreaRow.of(area, int(n[area.code]), area_km2=geodesic_area_km2(area.geometry.intersection(own)))
+            for area in areas
         ]
 
     def cells(self, resolution: int) -> CellTable:

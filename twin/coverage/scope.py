@@ -113,6 +113,23 @@ def assign_to_areas(areas: list[Area], lnglat: LngLat) -> NDArray[np.int64]:
     return owner
 
 
+def groups_of(scope: Scope, areas: Sequence[Area]) -> list[tuple[Area, ...]]:
+    """Areas of a level in groups that share no ground: one group for a partition, more where areas overlap."""
+    key = ("groups", tuple(a.digest for a in areas))
+    groups = scope.kept(key, lambda: disjoint_groups(scope, areas))
+    return [tuple(areas[i] for i in group) for group in groups]
+
+
+def sums_by_area(scope: Scope, areas: Sequence[Area], lnglat: LngLat, amount: NDArray[Any]) -> dict[str, float]:
+    """What lies in each area, by its code. A point lies in one area of a group that shares no ground (on a border, the
+    lower code), and in each of those that overlap."""
+    sums: dict[str, float] = {}
+    for group in groups_of(scope, areas):
+        total = np.bincount(assign_to_areas(list(group), lnglat) + 1, amount, len(group) + 1)[1:]
+        sums |= {area.code: float(n) for area, n in zip(group, total, strict=True)}
+    return sums
+
+
 def cut_into_zones(scope: Scope, areas: Sequence[Area]) -> list[BaseGeometry]:
     """The part of a scope in each area that is in none before it, and last what is in none; in the metric frame."""
     rest, zones = scope.shape, []

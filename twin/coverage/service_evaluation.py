@@ -18,7 +18,7 @@ from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_n
 from twin.coverage.gaps import NEGLIGIBLE_M2, apportion, largest_first, service_gaps
 from twin.coverage.open_parts import OpenParts, finely_drawn
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
-from twin.coverage.scope import assign_to_areas, disjoint_groups, points_inside, polygonal
+from twin.coverage.scope import assign_to_areas, groups_of, points_inside, polygonal
 from twin.coverage.service import XY, nearest_distance_m, number_in_reach
 from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places, tessellate
 from twin.errors import Words
@@ -185,7 +185,8 @@ class ServiceEvaluation(Evaluation):
 
     @cached_property
     def towns(self) -> tuple[Area, ...]:
-        return self._groups("town")[0]
+        groups = groups_of(self.scope, self.scene.snapshot.areas_at("town"))
+        return groups[0] if groups else ()
 
     @cached_property
     def base(self) -> Tessellation:
@@ -291,14 +292,9 @@ class ServiceEvaluation(Evaluation):
 
     # --- areas ---
 
-    def _groups(self, level: str) -> list[tuple[Area, ...]]:
-        areas = tuple(self.scene.snapshot.areas_at(level))
-        key = ("groups", tuple(a.digest for a in areas))
-        groups = self.scope.kept(key, lambda: disjoint_groups(self.scope, areas))
-        return [tuple(areas[i] for i in group) for group in groups] or [()]
-
     def area_rows(self, level: str) -> list[AreaRow]:
-        rows = [row for group in self._groups(level) for row in self._rows_of(group)]
+        groups = groups_of(self.scope, self.scene.snapshot.areas_at(level))
+        rows = [row for group in groups for row in self._rows_of(group)]
         return sorted(rows, key=lambda row: row.code)
 
     def _rows_of(self, areas: tuple[Area, ...]) -> list[AreaRow]:
