@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from twin.coverage.counting import NoData
 from twin.coverage.demand import POPULATION
+from twin.coverage.network_service import NetworkService
 from twin.coverage.parameters import Zone
 from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Explanation, Gap, Result, Scene, by_state
 from twin.coverage.scope import cut_into_zones
-from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
-from twin.errors import RuleUnready, Words
+from twin.coverage.service_evaluation import ServiceEvaluation
+from twin.coverage.service_zones import Servers, ServiceZone
+from twin.errors import BadParameter, RuleUnready, Words
 from twin.model import LayerTable, Lifecycle
 
 LAYER = "chargers"
@@ -39,6 +41,7 @@ class ChargerServiceParameters:
     """``zones`` have their own radius, ``radius_m`` holds elsewhere. Radii in metres.
 
     ``denominator`` is ``area``, ``population``, or a layer (``layer:kind``); ``at_least`` is how many stations must serve.
+    ``exclude`` names layers or areas that are cut out. ``metric`` is the straight line, or the way along streets.
     """
 
     zones: tuple[Zone, ...]
@@ -49,6 +52,15 @@ class ChargerServiceParameters:
     min_connectors: int = 1
     denominator: str = "area"
     at_least: int = 1
+    exclude: tuple[str, ...] = ()
+    metric: Literal["line", "network"] = "line"
+
+    def __post_init__(self) -> None:
+        if self.metric == "network" and (self.reading, self.at_least, self.exclude) != ("demand", 1, ()):
+            raise BadParameter(
+                "metric=network 只按需求点所在分区、至少一座站、不排除任何范围判定",
+                "metric=network is judged by the demand's zone, by one station, and with nothing excluded",
+            )
 
 
 def counted(table: LayerTable, parameters: ChargerServiceParameters) -> NDArray[np.bool_]:
@@ -99,7 +111,12 @@ def evaluate(scene: Scene, parameters: ChargerServiceParameters) -> Evaluation:
     if table is None:
         return NoData(scene, parameters, (LAYER,))
     servers = Servers(table, counted(table, parameters), lambda row: why_not(row, parameters))
-    return ChargerService(scene, parameters, servers)
+    line = ChargerService(scene, parameters, servers)
+    if parameters.metric == "line":
+        return line
+    return NetworkService(
+        scene, line.zones, servers, parameters.denominator, parameters=parameters, share_line=lambda: line.share
+    )
 
 
 class ChargerService(ServiceEvaluation):
@@ -111,7 +128,7 @@ class ChargerService(ServiceEvaluation):
         self, scene: Scene, parameters: ChargerServiceParameters, servers: Servers, margin_m: float = 0.0
     ) -> None:
         self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator, parameters.at_least, margin_m)
+        super().__init__(scene, servers, parameters.denominator, parameters.at_least, parameters.exclude, margin_m)
 
     def make_zones(self) -> list[ServiceZone]:
         """The scope cut into zones: the first listed zone wins, a zone's border belongs to it."""
@@ -153,6 +170,7 @@ class ChargerService(ServiceEvaluation):
             "share_population": self.population_share,
             "n_gaps": len(gaps),
             "open_km2": self.open_km2,
+            **self.ground_facts(),
             "farthest_missing_m": max((g.missing_m for g in gaps if g.missing_m is not None), default=None),
             "share_effective": effective,
             "n_stations": int(inside[self.servers.counts].sum()),

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.result import Scene
-from twin.coverage.scope import POLYGON, polygonal
+from twin.coverage.scope import POLYGON, Scope, polygonal
 from twin.errors import BadParameter, RuleUnready
 from twin.layers import LAYERS
-from twin.model import Geometries, LngLat
+from twin.model import DemandGrid, Geometries, LngLat
 
 AREA, POPULATION = "area", "population"
 MULTIPOLYGON = 6
@@ -40,17 +40,20 @@ class GroundDemand:
     unit: str = "km²"
 
 
-def demand_named(scene: Scene, name: str) -> PointDemand | GroundDemand:
+def demand_named(scene: Scene, name: str, scope: Scope | None = None) -> PointDemand | GroundDemand:
     """The denominator of that name: ``area``, a demand raster, a layer, or ``layer:kind`` (as ``land_use:residential``).
+
+    It is what lies in ``scope``, which is what the scene judges unless another is given.
 
     Raises:
         RuleUnready: ``population`` is asked for and no such raster is loaded.
         BadParameter: there is no such thing; the message names what there is.
     """
+    scope = scope or scene.scope
     if name == AREA:
         return GroundDemand(name)
     if name in scene.snapshot.grids:
-        return _of_grid(scene, name)
+        return _of_grid(scene.snapshot.grids[name], scope)
     if name == POPULATION:
         raise RuleUnready(
             "未加载人口栅格，无法按人口计算", "no population raster is loaded: the share by population needs it"
@@ -71,26 +74,25 @@ def demand_named(scene: Scene, name: str) -> PointDemand | GroundDemand:
             f"图层 {layer} 没有类别“{kind}”，现有：{kinds}", f"{layer} has no {kind!r}; there are: {kinds}"
         )
     if table.geometry is None:
-        inside = chosen & scene.scope.contains(table.lnglat)
+        inside = chosen & scope.contains(table.lnglat)
         amount = table.frame.loc[inside, LAYERS[layer].amount].fillna(0).to_numpy(np.float64)
         return PointDemand(name, LAYERS[layer].amount, table.lnglat[inside], amount)
-    return _of_polygons(scene, name, table.geometry[chosen])
+    return _of_polygons(scope, name, table.geometry[chosen])
 
 
-def _of_grid(scene: Scene, name: str) -> PointDemand:
-    grid = scene.snapshot.grids[name]
-    inside = scene.scope.kept(("inside", grid.digest), lambda: scene.scope.contains(grid.lnglat))
-    return PointDemand(name, grid.unit, grid.lnglat[inside], grid.values[inside])
+def _of_grid(grid: DemandGrid, scope: Scope) -> PointDemand:
+    inside = scope.kept(("inside", grid.digest), lambda: scope.contains(grid.lnglat))
+    return PointDemand(grid.name, grid.unit, grid.lnglat[inside], grid.values[inside])
 
 
-def _of_polygons(scene: Scene, name: str, shapes: Geometries) -> GroundDemand:
+def _of_polygons(scope: Scope, name: str, shapes: Geometries) -> GroundDemand:
     polygons = shapes[np.isin(shapely.get_type_id(shapes), (POLYGON, MULTIPOLYGON))]
     if len(polygons) == 0:
         raise BadParameter(f"图层 {name} 不是面，不能作为分母", f"{name} has no polygons: it cannot be a denominator")
     digest = blake2b(b"".join(shapely.to_wkb(polygons)), digest_size=12).digest()
 
     def make() -> BaseGeometry:
-        union = shapely.union_all(shapely.make_valid(scene.scope.frame.project(polygons)))
-        return polygonal(shapely.intersection(union, scene.scope.shape))
+        union = shapely.union_all(shapely.make_valid(scope.frame.project(polygons)))
+        return polygonal(shapely.intersection(union, scope.shape))
 
-    return GroundDemand(name, scene.scope.kept(("demand", digest), make), digest)
+    return GroundDemand(name, scope.kept(("demand", digest), make), digest)

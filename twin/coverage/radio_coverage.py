@@ -17,7 +17,8 @@ from twin.coverage.counting import NoData
 from twin.coverage.demand import POPULATION
 from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
-from twin.coverage.service_evaluation import Servers, ServiceEvaluation, ServiceZone
+from twin.coverage.service_evaluation import ServiceEvaluation
+from twin.coverage.service_zones import Servers, ServiceZone
 from twin.errors import BadParameter, Words
 from twin.model import Lifecycle
 
@@ -35,6 +36,7 @@ class RadioCoverageParameters:
     denominator: str = "area"
     operator: str = ""
     at_least: int = 1
+    exclude: tuple[str, ...] = ()
 
 
 def readings(scene: Scene, parameters: RadioCoverageParameters) -> Alternatives:
@@ -85,7 +87,7 @@ class RadioCoverage(ServiceEvaluation):
         self, scene: Scene, parameters: RadioCoverageParameters, servers: Servers, margin_m: float = 0.0
     ) -> None:
         self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator, parameters.at_least, margin_m)
+        super().__init__(scene, servers, parameters.denominator, parameters.at_least, parameters.exclude, margin_m)
 
     def make_zones(self) -> list[ServiceZone]:
         return [ServiceZone("all", self.parameters.radius_m, self.scope.shape, None)]
@@ -112,6 +114,7 @@ class RadioCoverage(ServiceEvaluation):
         return {
             "radius_m": radius_m,
             "open_km2": self.open_km2,
+            **self.ground_facts(),
             "share_effective": effective,
             "share_population": self.population_share,
             "share_by_radius": by_radius,

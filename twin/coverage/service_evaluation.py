@@ -3,83 +3,59 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from twin.cells import cell_centres
 from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_named
+from twin.coverage.exclusions import excluded_km2, water_km2, without
 from twin.coverage.gaps import NEGLIGIBLE_M2, apportion, largest_first, service_gaps
 from twin.coverage.open_parts import OpenParts, finely_drawn
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
-from twin.coverage.scope import assign_to_areas, groups_of, points_inside, polygonal
+from twin.coverage.scope import assign_to_areas, groups_of, polygonal
 from twin.coverage.service import XY, nearest_distance_m, number_in_reach
+from twin.coverage.service_zones import (
+    FULLY_OPEN,
+    FULLY_SERVED,
+    NEGLIGIBLE_OPEN_M2,
+    NEGLIGIBLE_SHARE,
+    PARTLY,
+    Servers,
+    ServiceZone,
+    share_of,
+    zone_of,
+    zone_reason,
+)
 from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places, tessellate
-from twin.errors import Words
 from twin.frames import bearing_deg, geodesic_distance_m
-from twin.model import Area, LayerTable, LngLat
+from twin.model import Area, LngLat
 
-FULLY_OPEN, PARTLY, FULLY_SERVED = "none", "part", "all"
-NEGLIGIBLE_SHARE = 1e-9
-NEGLIGIBLE_OPEN_M2 = 100.0
-"""Full coverage is met below 0.0001 km² open."""
 ROUNDING_M = 1.0
 """More than a plane adds to a distance."""
 WORKING_RESOLUTION = 9
 """Of the cells that divide the work; figures do not depend on it."""
 
 
-@dataclass(frozen=True)
-class ServiceZone:
-    """A part of the scope with its own radius. ``shape`` is metric; ``area`` None means elsewhere."""
-
-    name: str
-    radius_m: float
-    shape: BaseGeometry
-    area: Area | None
-
-
-@dataclass(frozen=True)
-class Servers:
-    """A layer's assets, which of them count, and why the others do not."""
-
-    table: LayerTable
-    counts: NDArray[np.bool_]
-    reason: Callable[[Mapping[str, Any]], Words]
-
-    @cached_property
-    def counted(self) -> LayerTable:
-        return LayerTable(self.table.layer, self.table.frame[self.counts])
-
-    def only(self, keep: NDArray[np.bool_]) -> Servers:
-        """Only some of the rows count."""
-        return replace(self, counts=self.counts & keep)
-
-
-def share_of(part: float, whole: float) -> float:
-    """``part / whole``, free of the last digit's noise at 0 and 1."""
-    share = part / whole
-    return float(np.round(share)) if abs(share - np.round(share)) < NEGLIGIBLE_SHARE else float(share)
-
-
 class ServiceEvaluation(Evaluation):
     """Demand is served within the radius of its zone (or of the server's, where ``radius_of_server``) of ``at_least``
-    counted servers. ``margin_m`` widens every radius, for the interval under an error of position."""
+    counted servers. What ``exclude`` names is cut out of the scope. ``margin_m`` widens every radius, for the interval
+    under an error of position."""
 
     layer: str
 
     def __init__(
-        self, scene: Scene, servers: Servers, denominator: str, at_least: int = 1, margin_m: float = 0.0
-    ) -> None:
-        self.scene, self.scope, self.servers = scene, scene.scope, servers
+        self, scene: Scene, servers: Servers, denominator: str, at_least: int = 1, exclude: tuple[str, ...] = (),
+        margin_m: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.scene, self.servers, self.exclude = scene, servers, exclude
+        self.scope = without(scene.scope, scene.snapshot, exclude)
         self.denominator, self.at_least, self.margin_m = denominator, at_least, margin_m
-        self.demand = demand_named(scene, denominator)
+        self.demand = demand_named(scene, denominator, self.scope)
         self._settled: dict[int, tuple[Tessellation, Floats]] = {}
 
     @abstractmethod
@@ -150,12 +126,7 @@ class ServiceEvaluation(Evaluation):
         return np.array([max(z.radius_m + self.margin_m, 0.0) for z in self.zones])
 
     def zone_of(self, lnglat: LngLat) -> NDArray[np.int64]:
-        """The index of each point's zone; a zone's border belongs to it."""
-        index = np.full(len(lnglat), len(self.zones) - 1, np.int64)
-        for i, zone in reversed(list(enumerate(self.zones))):
-            if zone.area is not None:
-                index[points_inside(zone.area.geometry, lnglat)] = i
-        return index
+        return zone_of(self.zones, lnglat)
 
     @cached_property
     def server_xy(self) -> XY:
@@ -254,7 +225,7 @@ class ServiceEvaluation(Evaluation):
     def population(self) -> PointDemand | None:
         if POPULATION not in self.scene.snapshot.grids:
             return None
-        found = demand_named(self.scene, POPULATION)
+        found = demand_named(self.scene, POPULATION, self.scope)
         return found if isinstance(found, PointDemand) else None
 
     @cached_property
@@ -289,6 +260,14 @@ class ServiceEvaluation(Evaluation):
         near = shapely.dwithin(self.scope.shape, shapely.points(self.server_xy), self.radius_m().max())
         frame = self.servers.counted.frame[near]
         return int(frame.loc[frame["online"].isna(), "n_devices"].sum())
+
+    def ground_facts(self) -> dict[str, float | None]:
+        """How much ground is left out, and how much water there is, left out or not."""
+        scene = self.scene
+        return {
+            "excluded_km2": excluded_km2(scene.scope, scene.snapshot, self.exclude),
+            "water_km2": water_km2(scene.scope, scene.snapshot),
+        }
 
     # --- areas ---
 
@@ -393,25 +372,8 @@ class ServiceEvaluation(Evaluation):
         near = [self._nearby(int(located[i]), point, float(distance[i])) for i in chosen]
         return Explanation(
             bool(self.is_served(point)[0]), self.scope.holds(lng, lat), zone.name, zone.radius_m, tuple(near),
-            n=int(self.n_in_reach(point)[0]), zone_reason=self._zone_reason(zone, point),
+            n=int(self.n_in_reach(point)[0]), zone_reason=zone_reason(self.scope.frame, self.zones, zone, point),
         )  # fmt: skip
-
-    def _zone_reason(self, zone: ServiceZone, point: LngLat) -> Words | None:
-        """In which area with a limit of its own the point lies, or that it lies in none, and how near the border is."""
-        named = [z.area for z in self.zones if z.area is not None]
-        if not named:
-            return None
-        frame = self.scope.frame
-        lines = [shapely.boundary(frame.project(a.geometry)) for a in ([zone.area] if zone.area else named)]
-        here = shapely.Point(frame.forward(point)[0])
-        metres = min(line.distance(here) for line in lines)
-        if zone.area is not None:
-            return Words(
-                f"位于「{zone.area.name}」，距其边界 {metres:.0f} m",
-                f"in “{zone.area.name_en or zone.area.name}”, {metres:.0f} m from its border",
-            )
-        zh, en = "、".join(a.name for a in named), ", ".join(a.name_en or a.name for a in named)
-        return Words(f"不在「{zh}」，距其边界 {metres:.0f} m", f"not in “{en}”, {metres:.0f} m from its border")
 
     def _nearby(self, row_index: int, point: LngLat, distance_m: float) -> Nearby:
         row = self.servers.table.frame.iloc[row_index]
