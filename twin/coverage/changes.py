@@ -28,7 +28,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def apply_changes(snapshot: Snapshot, changes: Sequence[Change]) -> Snapshot:
-    """The snapshot after the changes. Added and changed assets count as operating unless they say otherwise.
+    """The snapshot after the changes. Added and moved assets count as operating unless they say otherwise.
 
     Raises:
         BadParameter: with every fault: unknown layer, field or key, a key that exists, a place that is none.
@@ -57,33 +57,34 @@ def _twice(changes: Sequence[Change]) -> list[str]:
 
 def _changed(table: LayerTable, changes: Sequence[Change]) -> LayerTable:
     frame = table.frame
-    gone = [c.key for c in changes if c.op == "remove"]
-    frame = frame[~frame["key"].isin(gone)].reset_index(drop=True)
-    rows = {c.key: c for c in changes if c.op == "change"}
-    objects = frame.astype(object)
-    for index in np.flatnonzero(frame["key"].isin(list(rows))):
-        for name, value in rows[frame["key"].iloc[index]].after.items():
-            objects.at[index, name] = value
-    added = [_row(table, c) for c in changes if c.op == "add"]
-    if rows or added:
-        objects = pd.concat([objects, pd.DataFrame(added, columns=frame.columns, dtype=object)], ignore_index=True)
-        frame = _typed(objects, table.frame)
-    return LayerTable(table.layer, frame, None)
+    touched = frame["key"].isin([c.key for c in changes if c.op != "add"]).to_numpy(bool)
+    before: dict[str, dict[Any, Any]] = {r["key"]: r for r in frame[touched].astype(object).to_dict("records")}
+    rows = [_row(table, c) for c in changes if c.op == "add"]
+    rows += [_altered(before[c.key], c) for c in changes if c.op == "change"]
+    return LayerTable(
+        table.layer, _joined(frame[~touched], pd.DataFrame(rows, columns=frame.columns, dtype=object)), None
+    )
 
 
-def _typed(objects: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
-    """``objects`` with the column types of ``like``; categories grow by what is new."""
+def _altered(row: Mapping[Any, Any], change: Change) -> dict[str, Any]:
+    """What is moved counts as operating, as what is added does."""
+    moved = {"lifecycle": "operating"} if "lng" in change.after else {}
+    return {**row, **moved, **change.after}
+
+
+def _joined(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that stay and then the new ones, with the former's column types; categories grow by what is new."""
     columns: dict[str, Any] = {}
-    for name in like.columns:
-        kind = like[name].dtype
+    for name in kept.columns:
+        kind = kept[name].dtype
         if isinstance(kind, pd.CategoricalDtype):
-            extra = [v for v in objects[name].dropna().unique() if v not in kind.categories]
-            columns[name] = pd.Categorical(objects[name], categories=[*kind.categories, *extra])
-        else:
-            columns[name] = objects[name].astype(kind)
-    frame = pd.DataFrame(columns)
-    frame["cell"] = points_to_cells(frame[["lng", "lat"]].to_numpy(np.float64), CELL_RESOLUTION)
-    return frame
+            extra = [v for v in rows[name].dropna().unique() if v not in kind.categories]
+            kind = pd.CategoricalDtype([*kind.categories, *extra], kind.ordered)
+        columns[name] = rows[name].astype(kind)
+    fresh = pd.DataFrame(columns)
+    fresh["cell"] = points_to_cells(fresh[["lng", "lat"]].to_numpy(np.float64), CELL_RESOLUTION)
+    grown = {name: column.dtype for name, column in fresh.items() if column.dtype != kept[name].dtype}
+    return pd.concat([kept.astype(grown), fresh], ignore_index=True) if len(fresh) else kept.reset_index(drop=True)
 
 
 def _row(table: LayerTable, change: Change) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from twin.model import Area, DemandGrid, Geometries, LayerTable
 
 GAP_RESOLUTION = 12
 NEGLIGIBLE_M2 = 1e-6
+ROUNDING_M = 1.0
+"""More than a plane adds to a distance."""
 
 
 def apportion(tessellation: Tessellation, open_m2: Floats, zone: int, polygons: Geometries, n_parts: int) -> Floats:
@@ -102,6 +104,32 @@ def service_gaps(
             )
         )
     return gaps
+
+
+class KnownGaps:
+    """Gaps that were found of open polygons, and where stations have come or gone since."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[BaseGeometry, Floats, Gap]] = {}
+        self._changed: BaseGeometry | None = None
+
+    def after(self, places: XY) -> KnownGaps:
+        """The same gaps, once stations at (n, 2) metric places have come or gone."""
+        later = KnownGaps()
+        later._found, later._changed = dict(self._found), shapely.MultiPoint(places)
+        return later
+
+    def keep(self, polygon: BaseGeometry, area_m2: Floats, gap: Gap) -> None:
+        self._found[id(polygon)] = (polygon, area_m2, gap)
+
+    def find(self, polygon: BaseGeometry, area_m2: Floats) -> Gap | None:
+        """The gap of that very polygon, if its area is what it was and no change lies nearer than its nearest asset."""
+        found = self._found.get(id(polygon))
+        if found is None or found[2].nearest_distance_m is None or np.abs(found[1] - area_m2).max() > NEGLIGIBLE_M2:
+            return None
+        gap, reach_m = found[2], found[2].nearest_distance_m + ROUNDING_M
+        near = self._changed is not None and self._changed.distance(polygon) <= reach_m
+        return None if near else gap
 
 
 def _by_town(area_m2: Floats, towns: Sequence[Area]) -> tuple[tuple[str, str, float], ...]:

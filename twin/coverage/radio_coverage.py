@@ -54,7 +54,7 @@ def evaluate(scene: Scene, parameters: RadioCoverageParameters) -> Evaluation:
         return NoData(scene, parameters, (LAYER,))
     frame = table.frame
     counts = frame["lifecycle"].isin(parameters.states) & (frame["site_kind"] == "outdoor") & frame["lng"].notna()
-    operators = sorted(set(frame["operator"].astype(str)))
+    operators = sorted(set(frame["operator"].dropna().astype(str)))
     if parameters.operator and parameters.operator not in operators:
         said = ", ".join(operators)
         raise BadParameter(
@@ -106,9 +106,9 @@ class RadioCoverage(ServiceEvaluation):
         )  # fmt: skip
 
     def _facts(self, effective: float | None) -> dict[str, Any]:
-        operator = self.servers.table.frame["operator"].astype(str)
-        names = sorted(set(operator[self.servers.counts]))
-        by_operator = {name: self.variant((operator == name).to_numpy()).share for name in names}
+        operator = self.servers.table.frame["operator"]
+        names = sorted(set(operator[self.servers.counts].dropna().astype(str)))
+        by_operator = {name: self.variant((operator == name).to_numpy(bool)).share for name in names}
         radius_m = self.parameters.radius_m
         by_radius = {str(radius_m * f): self.variant(margin_m=radius_m * (f - 1)).share for f in SENSITIVITY}
         return {

@@ -110,6 +110,7 @@ def deepest_points(gaps: Geometries, xy: XY) -> tuple[XY, NDArray[np.float64]]:
     if len(gaps) == 0 or len(xy) == 0:
         inside = shapely.point_on_surface(gaps) if len(gaps) else gaps
         return shapely.get_coordinates(inside), np.full(len(gaps), np.inf)
+    xy = _near(shapely.total_bounds(gaps), xy)
     points, owner = shapely.get_coordinates(gaps, return_index=True)
     found, owners = [points], [owner]
     if len(xy) > 1:
@@ -127,6 +128,14 @@ def deepest_points(gaps: Geometries, xy: XY) -> tuple[XY, NDArray[np.float64]]:
     order = np.lexsort((points[:, 1], points[:, 0], -distance, owner))
     first = order[np.unique(owner[order], return_index=True)[1]]
     return points[first], distance[first]
+
+
+def _near(bounds: NDArray[np.float64], xy: XY) -> XY:
+    """The points that can be the nearest to some place within bounds."""
+    middle, across = (bounds[:2] + bounds[2:]) / 2, float(np.hypot(*(bounds[2:] - bounds[:2])))
+    away = np.hypot(*(xy - middle).T)
+    near: XY = xy[away <= away.min() + across + 1.0]
+    return near
 
 
 def _voronoi_candidates(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from twin.cells import cell_centres
 from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_named
 from twin.coverage.exclusions import excluded_km2, water_km2, without
-from twin.coverage.gaps import NEGLIGIBLE_M2, apportion, largest_first, service_gaps
+from twin.coverage.gaps import NEGLIGIBLE_M2, ROUNDING_M, KnownGaps, apportion, largest_first, service_gaps
 from twin.coverage.open_parts import OpenParts, finely_drawn
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
 from twin.coverage.scope import assign_to_areas, groups_of, polygonal
@@ -33,10 +33,8 @@ from twin.coverage.service_zones import (
 )
 from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places, tessellate
 from twin.frames import bearing_deg, geodesic_distance_m
-from twin.model import Area, LngLat
+from twin.model import Area, Geometries, LngLat
 
-ROUNDING_M = 1.0
-"""More than a plane adds to a distance."""
 WORKING_RESOLUTION = 9
 """Of the cells that divide the work; figures do not depend on it."""
 
@@ -57,6 +55,7 @@ class ServiceEvaluation(Evaluation):
         self.denominator, self.at_least, self.margin_m = denominator, at_least, margin_m
         self.demand = demand_named(scene, denominator, self.scope)
         self._settled: dict[int, tuple[Tessellation, Floats]] = {}
+        self._known_gaps = KnownGaps()
 
     @abstractmethod
     def make_zones(self) -> list[ServiceZone]: ...
@@ -91,6 +90,7 @@ class ServiceEvaluation(Evaluation):
         if "population_served" in vars(before):
             self.population_served = self._updated(before)
         if drawings and "open_parts" in vars(before):
+            self._known_gaps = before._known_gaps.after(changed_places(before.stations.xy, self.stations.xy))
             self.open_parts = [
                 parts.redrawn(zone.shape, before.stations, self.stations, i, self.at_least)
                 for i, (zone, parts) in enumerate(zip(self.zones, before.open_parts, strict=True))
@@ -323,8 +323,7 @@ class ServiceEvaluation(Evaluation):
     @cached_property
     def _all_gaps(self) -> list[Gap]:
         base, open_m2 = self.base, self.base.area_m2 - self.served_m2(self.base)
-        grid = self.scene.snapshot.grids.get(POPULATION)
-        gaps = []
+        gaps: list[Gap] = []
         for i, zone in enumerate(self.zones):
             polygons = self.open_parts[i].polygons
             area_m2 = apportion(base, open_m2, i, polygons, len(self.towns))
@@ -332,11 +331,21 @@ class ServiceEvaluation(Evaluation):
                 polygons = finely_drawn(polygons, base, open_m2, i, self.stations, self.at_least)
                 area_m2 = apportion(base, open_m2, i, polygons, len(self.towns))
             there = area_m2[:-1].sum(axis=1) > NEGLIGIBLE_M2
-            gaps += service_gaps(
-                self.scope, zone.name, zone.radius_m, polygons[there], area_m2[:-1][there], self.towns,
-                self.servers.counted, self.server_xy, grid,
-            )  # fmt: skip
+            gaps += self._gaps_of(zone, polygons[there], area_m2[:-1][there])
         return gaps
+
+    def _gaps_of(self, zone: ServiceZone, polygons: Geometries, area_m2: Floats) -> list[Gap]:
+        """Each open polygon as a gap; those that no change of stations can have altered are taken as they were."""
+        known = [self._known_gaps.find(polygon, m2) for polygon, m2 in zip(polygons, area_m2, strict=True)]
+        fresh = [i for i, gap in enumerate(known) if gap is None]
+        made = service_gaps(
+            self.scope, zone.name, zone.radius_m, polygons[fresh], area_m2[fresh], self.towns, self.servers.counted,
+            self.server_xy, self.scene.snapshot.grids.get(POPULATION),
+        )  # fmt: skip
+        for i, gap in zip(fresh, made, strict=True):
+            known[i] = gap
+            self._known_gaps.keep(polygons[i], area_m2[i], gap)
+        return [gap for gap in known if gap is not None]
 
     # --- hexes and points ---
 
