@@ -23,12 +23,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with the input: where (``row 12``, ``clauses[3].value``), the column, the value, the reason."""
+    """One thing wrong with the input: where (``row 12``, ``clauses[3].value``), the column, the value, the reason.
+
+    ``path`` is the place in a nested input (names of keys, numbers in arrays) where the column alone does not say it.
+    """
 
     where: str
     column: str
     value: str
     words: Words
+    path: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where}, {self.column} = {self.value!r}: {self.words.en}"

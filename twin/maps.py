@@ -42,13 +42,17 @@ TARGET_FAILING = ("#7A2A00", "#C9540A", "#E98F38")
 TARGET_PASSING = ("#E3EEF6", "#B3D0E6")
 SERVICE_FAILING = ("#C9540A", "#F2C078")
 SERVICE_PASSING = ("#E3EEF6",)
+NEUTRAL = ("#DDE1E6", "#B7BEC7", "#919AA5", "#6C7683", "#485361")
 
 SCALES: dict[str, dict[str, Any]] = {
     "target": {"breaks": (1 / 3, 2 / 3, 1, 2), "colours": TARGET_FAILING + TARGET_PASSING},
     "service": {"status": ("none", "part", "all"), "colours": SERVICE_FAILING + SERVICE_PASSING},
-    "count": {"colours": ("#DDE1E6", "#B7BEC7", "#919AA5", "#6C7683", "#485361")},
+    "share": {"breaks": (1 / 3, 2 / 3, 1), "colours": TARGET_FAILING + TARGET_PASSING[:1]},
+    "count": {"colours": NEUTRAL},
+    "portion": {"breaks": (0.2, 0.4, 0.6, 0.8), "colours": NEUTRAL},
 }
-"""Classes, worst first (counts: fewest first), closed below. ``breaks`` are multiples of the target."""
+"""Classes, worst first (counts and portions: fewest first), closed below. ``breaks`` are multiples of the target; of
+portions, which have none to reach, they are the shares themselves."""
 
 HEX_ALPHA, FADED_HEX_ALPHA, GAP_ALPHA, OUTSIDE_ALPHA = 0.8, 0.2, 0.35, 0.6
 POINT_ZOOM, GAP_ZOOM = 13, 11.8

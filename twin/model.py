@@ -6,12 +6,12 @@ is kept per asset in ``original``. Times are timezone-aware and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,10 @@ BUILT: tuple[Lifecycle, ...] = ("managed", "operating")
 """What 累计建设 / 部署 counts."""
 
 ChangeOp = Literal["add", "change", "remove"]
+
+V = TypeVar("V")
+N_KEPT = 24
+"""Derived values that a table keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,18 @@ class LayerTable:
     layer: str
     frame: pd.DataFrame
     geometry: Geometries | None = None
+    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def keep(self, key: Hashable, make: Callable[[], V]) -> V:
+        """What follows from the features alone, made once: the latest ``N_KEPT`` are kept. Not to be written to."""
+        if key in self._kept:
+            kept: V = self._kept[key]
+            return kept
+        made = make()
+        while len(self._kept) >= N_KEPT:
+            self._kept.pop(next(iter(self._kept)), None)
+        self._kept[key] = made
+        return made
 
     def __len__(self) -> int:
         return len(self.frame)

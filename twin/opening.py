@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from twin.engine import Twin
 from twin.model import Edit
-from twin.readers.plan_file import read_plan
+from twin.plan import Plan
+from twin.readers.plan_file import read_plan, rule_files
 from twin.readers.raster import read_grid
 from twin.settings import Settings
 from twin.store import MemoryStore, open_store
@@ -16,9 +17,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def open_plan(settings: Settings) -> Plan:
+    """The plan, and the planner's own clauses after it. Raises what reading them raises."""
+    return read_plan(settings.plan, rule_files(settings.rules_folder, required=settings.rules is not None))
+
+
 def open_twin(settings: Settings) -> Twin:
     """The twin that the settings name. Raises what the store or the plan raise."""
-    return Twin(open_store(settings.store_url), read_plan(settings.plan), read_grid, utc_now)
+    return Twin(open_store(settings.store_url), open_plan(settings), read_grid, utc_now)
 
 
 def open_reference_twin(seed: int = 1) -> Twin:

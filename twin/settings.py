@@ -24,8 +24,15 @@ class Settings(BaseSettings):
         description="allow GCJ-02 / BD-09 to WGS-84 on import (legally sensitive in China; every use is logged)",
     )
     plan: Path = Field(default=PROJECT / "geodata" / "plan.toml", description="the plan's clauses")
+    rules: Path | None = Field(
+        default=None, description="folder of further clauses (*.toml); default: rules in the data folder"
+    )
     geodata: Path = Field(default=PROJECT / "geodata", description="folder of the reference geography")
 
     @property
     def store_url(self) -> str:
         return self.store or f"sqlite:///{self.data / 'twin.sqlite'}"
+
+    @property
+    def rules_folder(self) -> Path:
+        return self.rules or self.data / "rules"

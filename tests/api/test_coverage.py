@@ -11,8 +11,8 @@ from pyproj import Geod
 from shapely.geometry import shape
 
 from tests.api.conftest import EAST, N_LOCATED, NORTH, SOUTH, WEST, Client
+from tests.world import PLAN
 from twin import __version__
-from twin.coverage import RULES
 from twin.layers.areas import LEVELS
 
 GEOD = Geod(ellps="WGS84")
@@ -41,7 +41,7 @@ def dense(ring: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def test_coverage_lists_every_clause_of_the_plan_with_all_fields(client: Client, empty: Client) -> None:
     for c in (client, empty):
         results = c.get("/coverage").json()["results"]
-        assert [r["clause"]["id"] for r in results] == list(RULES)
+        assert [r["clause"]["id"] for r in results] == [c.id for c in PLAN.clauses]
         for result in results:
             assert set(RESULT) <= set(result), result["rule"]
             assert result["clause"]["quote"]

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.conftest import Client, Make, records, store_of
+from tests.world import PLAN
 from twin.api.problems import STATUS
-from twin.coverage import RULES
 from twin.errors import Conflict, InvalidInput, NotFound, RuleUnready, TwinError, Unavailable
 from twin.layers import LAYERS
 from twin.store.memory import MemoryStore
@@ -242,7 +242,7 @@ def test_nothing_that_comes_in_is_a_500(client: Client) -> None:
     assert bad == []
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [clause.id for clause in PLAN.clauses])
 def test_no_value_of_a_rules_parameter_is_a_500(client: Client, rule: str) -> None:
     names = client.get(f"/coverage/{rule}?nope=1").json()["detail"].partition("known: ")[2].split(", ")
     bad = []

@@ -25,11 +25,11 @@ from tests.world import (
     twin_with,
 )
 from twin.coverage import RULES
-from twin.coverage.charger_balance import gini
+from twin.coverage.charger_balance import lorenz
 from twin.coverage.result import Evaluation, Scene
 from twin.coverage.scope import Scope
 from twin.errors import BadParameter
-from twin.model import Record, Snapshot, Source
+from twin.model import DemandGrid, Record, Snapshot, Source
 
 
 def evaluate(rule: str, world: Snapshot, code: str = "310112", **parameters: object) -> Evaluation:
@@ -100,7 +100,50 @@ def test_outdoor_stations_cover_their_disc_for_any_operator_and_the_worst_is_nam
     [((1, 1), (1, 1), 0.0), ((0, 1), (1, 1), 0.5), ((0, 0, 0, 1), (1, 1, 1, 1), 0.75), ((1, 2), (1, 2), 0.0)],
 )
 def test_gini_of_known_distributions(amount, people, expected):
-    assert gini(np.array(amount, float), np.array(people, float)) == pytest.approx(expected)
+    curve = lorenz(np.array(amount, float), np.array(people, float))
+    assert (curve and curve.gini) == pytest.approx(expected)
+
+
+def test_the_lorenz_curve_goes_from_the_poorest_area_to_the_richest():
+    """Per head 1, 4 and 0.5, and an area where nobody lives."""
+    curve = lorenz(np.array([10.0, 40.0, 5.0, 99.0]), np.array([10.0, 10.0, 10.0, 0.0]))
+    assert curve.order.tolist() == [2, 0, 1]
+    assert curve.people.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert curve.amount.tolist() == pytest.approx([0, 5 / 55, 15 / 55, 1])
+    differences = np.abs(np.subtract.outer([1.0, 4.0, 0.5], [1.0, 4.0, 0.5])).sum()
+    assert curve.gini == pytest.approx(differences / (2 * 9 * (5.5 / 3)))
+
+
+def test_balance_says_its_lorenz_curve_by_area():
+    west, south, east, north = square(3000).bounds
+    towns = [
+        area("310112001", "town", shapely.box(west, south, CENTRE[0], north)),
+        area("310112002", "town", shapely.box(CENTRE[0], south, east, north)),
+    ]
+    people = DemandGrid(
+        "population",
+        "people",
+        np.array([offset(CENTRE, -900, 0), offset(CENTRE, 900, 0)]),
+        np.array([300.0, 100.0]),
+        "hand",
+    )
+    stations = [
+        charger("a", offset(CENTRE, -500, 0), n_connectors=5),
+        charger("b", offset(CENTRE, 500, 0), n_connectors=15),
+    ]
+    world = snapshot([*district(3000), *towns, *stations], [people])
+    clause, scope = PLAN.clause("charger-balance"), Scope(world.areas["310112"])
+    service_clause, service = PLAN.clause("charger-service"), RULES["charger-service"]
+    served = service.evaluate(Scene(world, scope, service_clause), service.read(service_clause.parameters))
+    rule = RULES["charger-balance"]
+    facts = rule.evaluate(Scene(world, scope, clause), rule.read(clause.parameters), served).result.facts
+    assert facts["lorenz"] == [
+        {"code": None, "people_share": 0.0, "connectors_share": 0.0},
+        {"code": "310112001", "people_share": 0.75, "connectors_share": 0.25},
+        {"code": "310112002", "people_share": 1.0, "connectors_share": 1.0},
+    ]
+    assert facts["gini"] == pytest.approx(0.5)
+    assert facts["concentration"] == 0.75
 
 
 def test_balance_names_the_worst_town_and_gives_no_verdict():

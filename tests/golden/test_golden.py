@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import PLAN
 from twin.coverage import RULES
 from twin.demo.build import build_reference_twin
 from twin.engine import Twin
 from twin.layers import LAYERS
 from twin.model import Edit
+from twin.readers.plan_file import read_plan
 from twin.readers.raster import read_grid
 from twin.store import MemoryStore
 
 FOLDER = Path(__file__).parent
 GEODATA = FOLDER.parent.parent / "geodata"
 DAY = datetime(2026, 6, 30, 16, tzinfo=UTC)
+PLAN = read_plan(GEODATA / "plan.toml", [FOLDER / "kinds.toml"])
+"""The plan, and a clause for each kind of rule; every rule has a clause of its name."""
 
 
 @pytest.fixture(scope="module")

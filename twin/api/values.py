@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 MAX_NUMBER = 1_000_000
 MAX_TEXT = 1000
 MAX_ITEMS = 1000
+MAX_DEPTH = 2
+"""Of lists and objects: a condition's values, a range's limits."""
 
 Text = Annotated[str, Field(strict=True, max_length=MAX_TEXT)]
 
@@ -26,16 +28,23 @@ def check_scalar(value: Any) -> Any:
 
 
 def check_setting(value: Any) -> Any:
-    """A scalar, or a list of scalars and of objects of scalars."""
-    if not isinstance(value, list):
-        return check_scalar(value)
-    for item in value:
-        if len(value) > MAX_ITEMS or isinstance(item, list):
-            raise PydanticCustomError("setting", "must be text, a number, true, false, null or a list of these")
-        for name, part in item.items() if isinstance(item, dict) else [("", item)]:
-            check_scalar(name)
-            check_scalar(part)
+    """A scalar, or lists and objects of settings: no list holds a list, and none is nested deeper than ``MAX_DEPTH``."""
+    _check_nested(value, 0)
     return value
+
+
+def _check_nested(value: Any, depth: int) -> None:
+    if not isinstance(value, list | dict):
+        check_scalar(value)
+        return
+    names, parts = (list(value), list(value.values())) if isinstance(value, dict) else ([], value)
+    list_in_list = isinstance(value, list) and any(isinstance(part, list) for part in parts)
+    if len(parts) > MAX_ITEMS or depth >= MAX_DEPTH or list_in_list:
+        raise PydanticCustomError("setting", "must be text, a number, true, false, null, or a list or object of these")
+    for name in names:
+        check_scalar(name)
+    for part in parts:
+        _check_nested(part, depth + 1)
 
 
 def _has_surrogate(text: str) -> bool:
@@ -48,6 +57,14 @@ Scalar = Annotated[Any, PlainValidator(check_scalar), WithJsonSchema(_SCALAR_SCH
 Setting = Annotated[
     Any,
     PlainValidator(check_setting),
-    WithJsonSchema({"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": {"type": ["string", "number", "object"]}}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _SCALAR_SCHEMA,
+                {"type": "array", "items": {"type": ["string", "number", "object"]}},
+                {"type": "object"},
+            ]
+        }
+    ),
 ]
 """What a rule's parameter may be."""

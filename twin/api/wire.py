@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from twin import __version__
 from twin.api.encoded import geometry_json
 from twin.cells import cell_polygons, cells_to_text
+from twin.coverage import RULES
+from twin.coverage.readings import Readings
 from twin.coverage.result import LABELS, AreaRow, CellTable, Explanation, Gap, Nearby, Result
 from twin.errors import Words
 from twin.model import Area, Snapshot
@@ -22,9 +24,16 @@ from twin.plan import STRENGTH_WORDS, Clause, Document
 
 FRAME = "EPSG:4326 (WGS-84, longitude first; distances and areas geodesic)"
 BASELINE = "baseline"
+MOST_REMEDIES = 20
+"""Keys of unlinked assets that a gap names; all are counted."""
 DRAWN = "drawn"
 """The ``area`` of a result on a polygon of the caller's."""
 ZONE_WORDS = {"elsewhere": Words("其他区域", "elsewhere"), "all": Words("全域", "everywhere")}
+ROBUST = {
+    True: Words("各种口径结论一致", "robust: all readings agree"),
+    False: Words("结论取决于口径", "depends on the reading"),
+    None: Words("不判定", "no verdict"),
+}
 Documents = Mapping[str, Document]
 Json = dict[str, Any]
 
@@ -83,9 +92,11 @@ def result_to_json(result: Result, documents: Documents | None = None, scenario:
         "area_km2_published": plain(result.area.area_km2_published),
         "nominal": plain(result.nominal),
         "effective": plain(result.effective),
+        "effective_high": plain(result.effective_high),
         "n_unknown": plain(result.n_unknown),
         "by_state": plain(result.by_state),
         "facts": plain(result.facts),
+        "layers": list(RULES[clause.rule].layers_of(plain(result.parameters))),
         "missing_layers": list(result.missing_layers),
         "reason": None,
     }
@@ -94,7 +105,18 @@ def result_to_json(result: Result, documents: Documents | None = None, scenario:
 def unready_to_json(clause: Clause, snapshot: Snapshot, area: Area | None, reason: Words, documents: Documents) -> Json:
     """A clause that cannot be judged now, in a result's shape: no data, and why."""
     empty = dict.fromkeys(
-        ("value", "met", "share", "denominator", "area_km2", "area_with_data_km2", "nominal", "effective", "n_unknown")
+        (
+            "value",
+            "met",
+            "share",
+            "denominator",
+            "area_km2",
+            "area_with_data_km2",
+            "nominal",
+            "effective",
+            "effective_high",
+            "n_unknown",
+        )
     )
     return {
         **_stated(clause),
@@ -108,6 +130,7 @@ def unready_to_json(clause: Clause, snapshot: Snapshot, area: Area | None, reaso
         "binding": area is not None and area.code == clause.scope,
         "status": "no-data",
         "parameters": plain(clause.parameters),
+        "layers": list(RULES[clause.rule].layers_of(clause.parameters)),
         "labels": [], "synthetic": False, "schematic": False, "by_state": {}, "facts": {}, "missing_layers": [],
         "reason": words_to_json(reason),
     }  # fmt: skip
@@ -124,14 +147,15 @@ def _stated(clause: Clause) -> Json:
         "target": plain(clause.value),
         "unit": clause.unit,
         "spatial_unit": clause.spatial_unit,
-        "rule": clause.rule,
+        "rule": clause.id,
+        "kind": RULES[clause.rule].kind,
     }
 
 
 def provenance(result: Result, scenario: str | None = None) -> Json:
     """What must stand beside any figure: rule, clause, area, times, data version, labels."""
     return {
-        "rule": result.rule,
+        "rule": result.clause.id,
         "clause": result.clause.id,
         "status": result.status,
         "area": result.area.code or DRAWN,
@@ -157,6 +181,25 @@ def _times(as_of: datetime, known_at: datetime, snapshot: str, scenario: str) ->
     }  # fmt: skip
 
 
+def readings_to_json(readings: Readings) -> Json:
+    """The clause under all its readings, the spread, and whether the verdict depends on the reading."""
+    rows = [{f.name: plain(getattr(row, f.name)) for f in fields(row)} for row in readings.rows]
+    low, high = readings.low, readings.high
+    words = ROBUST[readings.robust]
+    return {
+        "alternatives": plain(readings.alternatives),
+        "readings": rows,
+        "low": plain(low),
+        "high": plain(high),
+        "spread": None if low is None or high is None else plain(high - low),
+        "robust": readings.robust,
+        "robust_words": words_to_json(words),
+        "decided_by": list(readings.decided_by),
+        "position_error_m": readings.position_error_m,
+        "interval": plain(readings.interval),
+    }
+
+
 def area_row_to_json(row: AreaRow) -> Json:
     return {f.name: plain(getattr(row, f.name)) for f in fields(row)}
 
@@ -165,7 +208,8 @@ def gap_to_json(gap: Gap, rank: int) -> Json:
     """A gap's figures, without its polygon. ``rank`` 1 is the largest."""
     figures = {f.name: plain(getattr(gap, f.name)) for f in fields(gap) if f.name not in ("geometry", "areas")}
     areas = [{"code": code, "name": name, "area_km2": plain(km2)} for code, name, km2 in gap.areas]
-    return {"rank": rank, **figures, "areas": areas}
+    nearest = {"remedies": figures.pop("remedies")[:MOST_REMEDIES], "n_remedies": len(gap.remedies)}
+    return {"rank": rank, **figures, **nearest, "areas": areas}
 
 
 def gap_to_feature(gap: Gap, rank: int) -> Json:
@@ -175,11 +219,14 @@ def gap_to_feature(gap: Gap, rank: int) -> Json:
 
 
 def cells_to_json(table: CellTable) -> Json:
-    return {"resolution": table.resolution, **cell_columns(table)}
+    note = {} if table.note is None else {"note": words_to_json(table.note)}
+    return {"resolution": table.resolution, **note, **cell_columns(table)}
 
 
 def cell_columns(table: CellTable) -> dict[str, list[Any]]:
-    """``cell, value, share, status, area_km2, n``: one list each, null where there is no figure."""
+    """``cell, value, share, status, area_km2, n``: one list each, null where there is no figure; of a density also
+    ``window_km2``, ``low`` and ``high``, of a service ``nearest_m``, where it has them."""
+    own = {name: getattr(table, name) for name in ("window_km2", "low", "high", "nearest_m")}
     n = [None] * len(table.cells) if table.n is None else table.n.tolist()
     return {
         "cells": cells_to_text(table.cells.tolist()),
@@ -188,6 +235,7 @@ def cell_columns(table: CellTable) -> dict[str, list[Any]]:
         "status": table.status.tolist(),
         "area_km2": _numbers(table.area_km2),
         "n": n,
+        **{name: _numbers(values) for name, values in own.items() if values is not None},
     }
 
 
@@ -224,6 +272,7 @@ def explanation_to_json(explanation: Explanation, areas: Mapping[str, Area], lan
         "value": plain(explanation.value),
         "n": plain(explanation.n),
         "window_km2": plain(explanation.window_km2),
+        "zone_reason": explanation.zone_reason.in_language(lang) if explanation.zone_reason else None,
     }
 
 
@@ -237,9 +286,11 @@ def zone_name(zone: str | None, areas: Mapping[str, Area], lang: str) -> str | N
 
 def _nearby_to_json(near: Nearby, lang: str) -> Json:
     lng, lat = near.lnglat
+    along = {"lifecycle": near.lifecycle or None, "network_m": near.network_m, "detour": near.detour}
     return {
         "key": near.key, "name": near.name, "lng": lng, "lat": lat, "distance_m": plain(near.distance_m),
         "bearing_deg": plain(near.bearing_deg), "counts": near.counts, "reason": near.reason.in_language(lang),
+        **{name: plain(value) for name, value in along.items() if value is not None},
     }  # fmt: skip
 
 

@@ -10,23 +10,37 @@ from typing import Any
 import click
 import orjson
 
-from twin.api.wire import area_row_to_json, cells_to_json, gap_to_feature, result_to_json
+from twin.api.wire import ROBUST, area_row_to_json, cells_to_json, gap_to_feature, readings_to_json, result_to_json
 from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
 from twin.coverage import RULES
+from twin.coverage.readings import Readings
 from twin.coverage.result import LABELS, Evaluation
-from twin.errors import BadParameter
+from twin.errors import BadParameter, Fault, PlanInvalid
 from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
-from twin.plan import STRENGTH_WORDS
+from twin.plan import STRENGTH_WORDS, ClauseFault
+from twin.readers.plan_file import check_rule_file, rule_files
 
 SHARE = "share"
+SCHEMA = "urn:twin:schema:cover:1"
+"""Of what ``twin cover --json`` prints: ``twin/api/schemas/cover.json``."""
 
 
 @click.command()
+@click.option(
+    "--check",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="Read a rule file beside the plan and the other rule files, and say all that is wrong with it, line by line.",
+)
 @json_option
 @pass_door
-def rules(door: Door, as_json: bool) -> None:
-    """The clauses of the plan and the rules that judge them."""
+def rules(door: Door, file: Path | None, as_json: bool) -> None:
+    """The clauses of the plan, those that rule files add, and the rules that judge them."""
+    if file is not None:
+        _check(door, file, as_json)
+        return
     clauses = door.twin.plan.clauses
     if as_json:
         print_json([{"id": c.id, "title": c.title, "title_en": c.title_en, "rule": c.rule, "kind": RULES[c.rule].kind,
@@ -49,6 +63,32 @@ def rules(door: Door, as_json: bool) -> None:
     )
 
 
+def _check(door: Door, file: Path, as_json: bool) -> None:
+    """Check one rule file; faults are an error, as everywhere."""
+    settings = door.settings
+    others = rule_files(settings.rules_folder, required=settings.rules is not None)
+    try:
+        clauses = check_rule_file(settings.plan, others, file)
+    except PlanInvalid as error:
+        if as_json:
+            print_json({"ok": False, "faults": [_fault_to_json(fault) for fault in error.faults]})
+        raise
+    if as_json:
+        print_json({"ok": True, "clauses": [clause.id for clause in clauses], "faults": []})
+        return
+    said = ", ".join(clause.id for clause in clauses)
+    click.echo(
+        f"{file}：{len(clauses)} 条，没有错误：{said}"
+        if door.lang == "zh"
+        else f"{file}: {len(clauses)} clause(s), no fault: {said}"
+    )
+
+
+def _fault_to_json(fault: Fault) -> dict[str, Any]:
+    place = {"file": fault.file, "line": fault.line, "clause": fault.clause} if isinstance(fault, ClauseFault) else {}
+    return {**place, "field": fault.column, "value": fault.value, "zh": fault.words.zh, "en": fault.words.en}
+
+
 @click.command()
 @click.argument("rule")
 @click.option("--area", default=None, help="Code of the area; default: the clause's own.")
@@ -66,17 +106,20 @@ def rules(door: Door, as_json: bool) -> None:
     default=None,
     help="FILE.json (everything) or FILE.geojson (gaps).",
 )
+@click.option("--readings", "show_readings", is_flag=True, help="The clause under all its readings.")
 @json_option
 @pass_door
 def cover(
     door: Door, rule: str, area: str | None, as_of: datetime | None, known_at: datetime | None, settings: tuple[str, ...],
-    level: str, resolution: int | None, output: Path | None, as_json: bool,
+    level: str, resolution: int | None, output: Path | None, show_readings: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Judge an area by RULE: the result, the rows by area, the gaps."""
     snapshot = door.twin.snapshot(as_of, known_at)
-    evaluation = door.twin.cover(rule, area=area, parameters=parse_pairs("--set", settings), snapshot=snapshot)
+    chosen = parse_pairs("--set", settings)
+    evaluation = door.twin.cover(rule, area=area, parameters=chosen, snapshot=snapshot)
     everything = {
-        "result": result_to_json(evaluation.result),
+        "schema": SCHEMA,
+        "result": result_to_json(evaluation.result, door.twin.plan.documents),
         "areas": [area_row_to_json(row) for row in evaluation.area_rows(level)],
         "gaps": {
             "type": "FeatureCollection",
@@ -84,7 +127,10 @@ def cover(
         },
     }
     if resolution is not None:
-        everything["cells"] = cells_to_json(evaluation.cells(resolution))
+        everything["cells"] = cells_to_json(evaluation.cells_in_detail(resolution))
+    if show_readings:
+        _, found = door.twin.readings(rule, area=area, parameters=chosen, snapshot=snapshot)
+        everything["readings"] = readings_to_json(found)
     if output is not None:
         _write(output, everything)
         door.say(f"已写入 {output}", f"wrote {output}")
@@ -92,6 +138,8 @@ def cover(
         print_json(everything)
     elif output is None:
         _print(door, evaluation, level)
+        if show_readings:
+            _print_readings(door, found, evaluation.result.clause.unit)
 
 
 def _write(output: Path, everything: dict[str, Any]) -> None:
@@ -140,6 +188,37 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
             f"\n{'盲区' if zh else 'gaps'}: {len(gaps)}, {total:.3f} km²; "
             + ", ".join(f"{g.id} {g.area_km2:.3f} km²" for g in gaps[:3])
         )
+
+
+def _print_readings(door: Door, found: Readings, unit: str) -> None:
+    zh = door.lang == "zh"
+    accounts = (
+        {"nominal": "投运口径", "effective": "在线口径"} if zh else {"nominal": "nominal", "effective": "effective"}
+    )
+    verdicts = {True: "●", False: "▲", None: "–"}
+    click.echo()
+    print_table(
+        (*found.alternatives, "口径" if zh else "account", "值" if zh else "value", "达标" if zh else "met"),
+        [
+            (
+                *(_said(v) for v in row.parameters.values()),
+                accounts[row.account],
+                _figure(row.value, unit),
+                verdicts[row.met],
+            )
+            for row in found.rows
+        ],
+    )
+    words = door.words(ROBUST[found.robust])
+    click.echo(f"\n{words}{'：' if found.decided_by else ''}{', '.join(found.decided_by)}")
+    if found.interval is not None:
+        low, high = (_figure(value, unit) for value in found.interval)
+        error = f"±{found.position_error_m:g} m"
+        click.echo(f"位置误差 {error}：{low} – {high}" if zh else f"with a position error of {error}: {low} to {high}")
+
+
+def _said(value: Any) -> str:
+    return "+".join(str(v) for v in value) or "—" if isinstance(value, tuple) else str(value)
 
 
 def _figure(value: float | None, unit: str, named: bool = True) -> str:

@@ -5,6 +5,9 @@ The area of ``{p in piece : the weights of the discs that hold p sum to at least
 piece, where the other discs alone are not enough. Edges and half-planes cut a circle in angles, circles cut edges in
 lengths: both are swept in order. A fragment far inside or outside every circle is settled by distance alone.
 
+Where a circle is cut, arcs and edges must agree, also where they barely touch: both are computed from the same distance
+``h`` by products of differences, and angles by ``atan2``, since ``acos`` and squares lose half the digits there.
+
 What comes out does not depend on the order of the stations: those that cross a fragment are sorted by place, and
 those at one spot are taken as one.
 
@@ -23,13 +26,20 @@ TAU = 2 * math.pi
 OUTSIDE = 1 << 40
 """More than any sum of weights: marks the angles at which a circle has left the piece."""
 
+MANY = 64
+"""Above so many events, inserting them one by one is slow."""
+
 _FLOATS, _INTS = nb.float64[::1], nb.int64[::1]
 _jit: Any = nb.njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
 
 
 @_jit
 def _sort(n: int, key: Any, other: Any) -> None:
-    """Insertion sort of the first ``n`` of ``key``, and ``other`` with it: there are few, or they are sorted already."""
+    """Sort the first ``n`` of ``key``, and ``other`` with it. Equal keys may come in any order."""
+    if n > MANY:
+        order = np.argsort(key[:n])
+        key[:n], other[:n] = key[:n][order], other[:n][order]
+        return
     for i in range(1, n):
         a, b = key[i], other[i]
         j = i - 1
@@ -50,18 +60,18 @@ def _edges_area(
         x0, y0 = vx[e] - ox, vy[e] - oy
         f = e + 1 if e + 1 < m else 0
         dx, dy = vx[f] - ox - x0, vy[f] - oy - y0
-        length2 = dx * dx + dy * dy
-        if length2 == 0.0:
+        length = math.sqrt(dx * dx + dy * dy)
+        if length == 0.0:
             continue
+        dx, dy = dx / length, dy / length
         n = 0
         for q in range(k):
-            fx, fy = x0 - cx[q], y0 - cy[q]
-            b = fx * dx + fy * dy
-            d = b * b - length2 * (fx * fx + fy * fy - r[q] * r[q])
-            if d <= 0.0:
+            h = dy * (x0 - cx[q]) - dx * (y0 - cy[q])
+            chord2 = (r[q] - h) * (r[q] + h)
+            if chord2 <= 0.0:
                 continue
-            s = math.sqrt(d)
-            t0, t1 = max(0.0, (-b - s) / length2), min(1.0, (s - b) / length2)
+            foot, chord = dx * (cx[q] - x0) + dy * (cy[q] - y0), math.sqrt(chord2)
+            t0, t1 = max(0.0, foot - chord), min(length, foot + chord)
             if t1 > t0:
                 at[n], step[n] = t0, w[q]
                 at[n + 1], step[n + 1] = t1, -w[q]
@@ -104,12 +114,13 @@ def _leave_piece(
         length = math.sqrt(dx * dx + dy * dy)
         if length == 0.0:
             continue
-        nx, ny = dy / length, -dx / length
-        s = (nx * (x0 - x) + ny * (y0 - y)) / radius
-        if s <= -1.0:
+        dx, dy = dx / length, dy / length
+        h = dy * (x0 - x) - dx * (y0 - y)
+        if h <= -radius:
             return -1, 0
-        if s < 1.0:
-            n, base = _cover(math.atan2(ny, nx), math.acos(s), OUTSIDE, n, base, at, step)
+        if h < radius:
+            half = math.atan2(math.sqrt((radius - h) * (radius + h)), h)
+            n, base = _cover(math.atan2(-dx, dy), half, OUTSIDE, n, base, at, step)
     return n, base
 
 
@@ -118,15 +129,15 @@ def _enter_others(q: int, cx: Any, cy: Any, r: Any, w: Any, n: int, base: int, a
     """Note the angles at which circle ``q`` is inside each of the other discs."""
     for p in range(len(cx)):
         dx, dy, radius = cx[p] - cx[q], cy[p] - cy[q], r[p]
-        d2 = dx * dx + dy * dy
-        d = math.sqrt(d2)
-        if p == q or d >= r[q] + radius or d + radius <= r[q]:
+        d = math.sqrt(dx * dx + dy * dy)
+        both, wider = r[q] + radius, r[q] - radius
+        if p == q or d >= both or (d <= wider and (wider > 0.0 or p > q)):
             continue
-        if d + r[q] <= radius:
+        if d <= -wider:
             base += w[p]
             continue
-        c = (d2 + r[q] * r[q] - radius * radius) / (2 * d * r[q])
-        n, base = _cover(math.atan2(dy, dx), math.acos(min(1.0, max(-1.0, c))), w[p], n, base, at, step)
+        across = math.sqrt((both + d) * (both - d) * (d + wider) * (d - wider))
+        n, base = _cover(math.atan2(dy, dx), math.atan2(across, d * d + wider * both), w[p], n, base, at, step)
     return n, base
 
 

@@ -13,32 +13,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.coverage import charger_service
+from twin.coverage.charger_service import concentration
 from twin.coverage.counting import NoData
 from twin.coverage.demand import POPULATION
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene
-from twin.coverage.scope import assign_to_areas
-from twin.model import Area
+from twin.coverage.scope import sums_by_area
 
 
 @dataclass(frozen=True, slots=True)
 class ChargerBalanceParameters:
     level: Literal["city", "district", "town", "grid", "zone", "aoi"] = "town"
-    concentrated_connectors: int = 10
+    concentrated_connectors: int = charger_service.CONCENTRATED
 
 
-def gini(amount: NDArray[np.float64], people: NDArray[np.float64]) -> float | None:
-    """Population-weighted Gini coefficient of an amount per head: 0 = the same for everybody, towards 1 = all in one place.
+@dataclass(frozen=True, slots=True)
+class Lorenz:
+    """The Lorenz curve of an amount over people: points from (0, 0) to (1, 1), the poorest area first.
 
-    Twice the area between the diagonal and the Lorenz curve. (n,) arrays; None where nobody or nothing is there.
+    ``order`` are the indices of the areas, ``people`` and ``amount`` the shares up to and with each. (n,) and (n + 1,).
     """
-    keep = people > 0
-    amount, people = amount[keep], people[keep]
-    if people.sum() == 0 or amount.sum() == 0:
+
+    order: NDArray[np.int64]
+    people: NDArray[np.float64]
+    amount: NDArray[np.float64]
+
+    @property
+    def gini(self) -> float:
+        """Twice the area between the diagonal and the curve: 0 = the same for everybody, towards 1 = all in one place."""
+        return float(1.0 - np.sum(np.diff(self.people) * (self.amount[1:] + self.amount[:-1])))
+
+
+def lorenz(amount: NDArray[np.float64], people: NDArray[np.float64]) -> Lorenz | None:
+    """The curve of (n,) amounts over (n,) people; areas where nobody lives are left out. None where nobody or nothing is."""
+    kept = np.flatnonzero(people > 0)
+    if people[kept].sum() == 0 or amount[kept].sum() == 0:
         return None
-    order = np.argsort(amount / people, kind="stable")
-    x = np.concatenate([[0.0], np.cumsum(people[order])]) / people.sum()
-    y = np.concatenate([[0.0], np.cumsum(amount[order])]) / amount.sum()
-    return float(1.0 - np.sum(np.diff(x) * (y[1:] + y[:-1])))
+    order = kept[np.argsort(amount[kept] / people[kept], kind="stable")]
+    x, y = (np.concatenate([[0.0], np.cumsum(v[order])]) / v[order].sum() for v in (people, amount))
+    return Lorenz(order, x, y)
 
 
 class ChargerBalance(Evaluation):
@@ -48,6 +60,8 @@ class ChargerBalance(Evaluation):
         self, scene: Scene, parameters: ChargerBalanceParameters, service: charger_service.ChargerService
     ) -> None:
         self.service = service
+        servers = service.servers
+        inside = service.scope.contains(servers.counted.lnglat)
         rows = [r for r in service.area_rows(parameters.level) if r.share is not None]
         worst = min(rows, key=lambda r: (r.share or 0.0, r.code), default=None)
         self.result = Result(
@@ -56,31 +70,34 @@ class ChargerBalance(Evaluation):
             facts={
                 "worst_name": worst.name if worst else None,
                 "worst_name_en": worst.name_en if worst else None,
-                "gini": self._gini(scene, parameters),
-                "concentration": self._concentration(parameters),
+                **self._distribution(scene, parameters),
+                "concentration": concentration(servers.counted.frame[inside], parameters.concentrated_connectors),
             },
             **scene.provenance((charger_service.LAYER,), grids=(POPULATION,)),
         )  # fmt: skip
 
-    def _counted(self) -> Any:
-        servers = self.service.servers
-        return servers.counted, servers.counted.frame["n_connectors"].fillna(0).to_numpy(float)
-
-    def _gini(self, scene: Scene, parameters: ChargerBalanceParameters) -> float | None:
-        people = self.service.population
+    def _distribution(self, scene: Scene, parameters: ChargerBalanceParameters) -> dict[str, Any]:
+        """Gini and Lorenz curve of connectors per resident over the areas of the level; None without a population."""
+        people, frame = self.service.population, self.service.servers.counted.frame
+        areas = [
+            a
+            for a in scene.snapshot.areas_at(parameters.level)
+            if a.geometry.intersects(self.service.scope.area.geometry)
+        ]
         if people is None:
-            return None
-        areas: list[Area] = scene.snapshot.areas_at(parameters.level)
-        residents = np.bincount(assign_to_areas(areas, people.lnglat) + 1, people.amount, len(areas) + 1)[1:]
-        table, connectors = self._counted()
-        built = np.bincount(assign_to_areas(areas, table.lnglat) + 1, connectors, len(areas) + 1)[1:]
-        return gini(built.astype(float), residents.astype(float))
-
-    def _concentration(self, parameters: ChargerBalanceParameters) -> float | None:
-        table, connectors = self._counted()
-        connectors = connectors[self.service.scope.contains(table.lnglat)]
-        large = connectors[connectors >= parameters.concentrated_connectors].sum()
-        return float(large / connectors.sum()) if connectors.sum() else None
+            return {"gini": None, "lorenz": None}
+        connectors = frame["n_connectors"].fillna(0).to_numpy(float)
+        residents, built = (
+            sums_by_area(self.service.scope, areas, lnglat, amount)
+            for lnglat, amount in ((people.lnglat, people.amount), (self.service.servers.counted.lnglat, connectors))
+        )
+        codes = [a.code for a in areas]
+        curve = lorenz(np.array([built[c] for c in codes]), np.array([residents[c] for c in codes]))
+        if curve is None:
+            return {"gini": None, "lorenz": None}
+        points = zip([None, *(codes[i] for i in curve.order)], curve.people, curve.amount, strict=True)
+        named = [{"code": c, "people_share": float(x), "connectors_share": float(y)} for c, x, y in points]
+        return {"gini": curve.gini, "lorenz": named}
 
     def area_rows(self, level: str) -> list[AreaRow]:
         """The shares, without a verdict: the clause is a direction."""

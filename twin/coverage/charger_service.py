@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from twin.coverage.counting import NoData
@@ -34,6 +35,8 @@ STATE_REASONS = {
     "retired": Words("已退役", "retired"),
 }
 COUNTS = Words("计入", "counted")
+CONCENTRATED = 10
+"""Connectors from which a station is a concentration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,12 @@ def counted(table: LayerTable, parameters: ChargerServiceParameters) -> NDArray[
     if parameters.public_only:
         counts &= frame["station_type"] == "public"
     return counts.to_numpy(bool)
+
+
+def concentration(frame: pd.DataFrame, concentrated: int) -> float | None:
+    """The share of connectors that are in stations of at least so many; None where there are none."""
+    connectors = frame["n_connectors"].fillna(0).to_numpy(float)
+    return float(connectors[connectors >= concentrated].sum() / connectors.sum()) if connectors.sum() else None
 
 
 def why_not(row: Mapping[str, Any], parameters: ChargerServiceParameters) -> Words:
@@ -162,8 +171,6 @@ class ChargerService(ServiceEvaluation):
     def _facts(self, effective: float | None, inside: NDArray[np.bool_]) -> dict[str, Any]:
         gaps: list[Gap] = self.gaps()
         frame = self.servers.table.frame[inside & self.servers.counts]
-        connectors = frame["n_connectors"].fillna(0)
-        total = float(connectors.sum())
         return {
             "share_by_zone": {z.name: s for z, s in zip(self.zones, self.zone_shares, strict=True)},
             "share_area": self.area_share,
@@ -174,7 +181,7 @@ class ChargerService(ServiceEvaluation):
             "farthest_missing_m": max((g.missing_m for g in gaps if g.missing_m is not None), default=None),
             "share_effective": effective,
             "n_stations": int(inside[self.servers.counts].sum()),
-            "concentration": float(connectors[connectors >= 10].sum()) / total if total else None,
+            "concentration": concentration(frame, CONCENTRATED),
         }
 
     def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:

@@ -71,10 +71,7 @@ class Count(Evaluation):
 
     def under_position_error(self, error_m: float) -> tuple[float, float] | None:
         """Assets within the error of the border may lie on its other side."""
-        located = self.counts & ~np.isnan(self.table.lnglat[:, 0])
-        places = shapely.points(self.scope.frame.forward(self.table.lnglat[located]))
-        near = located.copy()
-        near[located] = shapely.dwithin(self.scope.shape.boundary, places, error_m)
+        near = self.counts & self.scope.near_border(self.table.lnglat, error_m)
         return self._sum(self.counted & ~near), self._sum(self.counted | near)
 
     def area_rows(self, level: str) -> list[AreaRow]:

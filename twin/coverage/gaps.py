@@ -15,11 +15,13 @@ from twin.coverage.result import Gap
 from twin.coverage.scope import Scope, points_inside
 from twin.coverage.service import XY, deepest_points
 from twin.coverage.tessellation import Floats, Tessellation
-from twin.frames import geodesic_distance_m
+from twin.frames import ecef, geodesic_distance_m
 from twin.model import Area, DemandGrid, Geometries, LayerTable
 
 GAP_RESOLUTION = 12
 NEGLIGIBLE_M2 = 1e-6
+N_TIED, TIE_M = 4, 1e-6
+"""A deepest point is as far from two or three assets."""
 ROUNDING_M = 1.0
 """More than a plane adds to a distance."""
 
@@ -83,7 +85,7 @@ def service_gaps(
     deepest = scope.frame.inverse(deepest_xy)
     outlines = scope.frame.unproject(parts)
     cells = cells_to_text(points_to_cells(deepest, GAP_RESOLUTION))
-    nearest, distance = _nearest(deepest, deepest_xy, assets, xy)
+    nearest, distance = _nearest(deepest, assets)
     gaps = []
     for i, outline in enumerate(outlines):
         metres = float(distance[i]) if np.isfinite(distance[i]) else None
@@ -152,10 +154,10 @@ def demand_inside(outline: BaseGeometry, demand: DemandGrid | None) -> float | N
     return float(demand.values[box[points_inside(outline, demand.lnglat[box])]].sum())
 
 
-def _nearest(
-    lnglat: NDArray[np.float64], at: XY, assets: LayerTable, xy: XY
-) -> tuple[list[str | None], NDArray[np.float64]]:
-    if len(xy) == 0:
-        return [None] * len(at), np.full(len(at), np.inf)
-    _, index = cKDTree(xy).query(at)
-    return assets.frame["key"].to_numpy()[index].tolist(), geodesic_distance_m(lnglat, assets.lnglat[index])
+def _nearest(lnglat: NDArray[np.float64], assets: LayerTable) -> tuple[list[str | None], NDArray[np.float64]]:
+    """The key of the asset nearest to each place, the first of those as near to ``TIE_M``, and its distance."""
+    if len(assets) == 0:
+        return [None] * len(lnglat), np.full(len(lnglat), np.inf)
+    chord, index = cKDTree(ecef(assets.lnglat)).query(ecef(lnglat), k=range(1, min(len(assets), N_TIED) + 1))
+    first = np.where(chord <= chord[:, :1] + TIE_M, index, len(assets)).min(axis=1)
+    return assets.frame["key"].to_numpy()[first].tolist(), geodesic_distance_m(lnglat, assets.lnglat[first])

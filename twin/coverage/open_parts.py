@@ -19,6 +19,8 @@ from twin.model import Geometries
 
 FINE_M = 1e-4
 """How closely arcs are drawn where the usual drawing loses a sliver."""
+THIN_M = 1e-3
+"""A plane is not right to less."""
 
 
 @dataclass(frozen=True)
@@ -67,5 +69,6 @@ def finely_drawn(
 
 
 def _parts(region: BaseGeometry) -> Geometries:
+    """Those of any width: where two outlines share a border that is split elsewhere in each, slivers are left."""
     parts = shapely.get_parts(region)
-    return np.asarray(parts[shapely.area(parts) > 0], dtype=object)
+    return np.asarray(parts[2 * shapely.area(parts) > THIN_M * shapely.length(parts)], dtype=object)

@@ -80,6 +80,22 @@ class Scope:
         x, y = self.frame.forward(np.array([[lng, lat]]))[0]
         return bool(shapely.dwithin(self.shape, shapely.Point(x, y), WRITTEN_M))
 
+    @cached_property
+    def _border(self) -> shapely.STRtree:
+        """The border's segments, in the metric frame."""
+        ends, ring = shapely.get_coordinates(shapely.get_parts(shapely.boundary(self.shape)), return_index=True)
+        joined = np.flatnonzero(ring[1:] == ring[:-1])
+        segments = shapely.linestrings(np.stack([ends[joined], ends[joined + 1]], axis=1))
+        return shapely.STRtree(np.asarray(segments, object))
+
+    def near_border(self, lnglat: LngLat, within_m: float) -> NDArray[np.bool_]:
+        """Which points lie within a distance of the border, on either side; NaN does not."""
+        near = np.zeros(len(lnglat), bool)
+        located = np.flatnonzero(~np.isnan(lnglat).any(axis=1))
+        places = shapely.points(self.frame.forward(lnglat[located]))
+        near[located[self._border.query(places, predicate="dwithin", distance=within_m)[0]]] = True
+        return near
+
     def cells(self, resolution: int) -> Cells:
         """All cells that share area with the scope.
 
@@ -158,16 +174,19 @@ def disjoint_groups(scope: Scope, areas: Sequence[Area]) -> list[list[int]]:
 
 
 def scope_of_polygon(geometry: BaseGeometry) -> Scope:
-    """A drawn polygon as a scope.
+    """A drawn polygon as a scope. One that crosses itself is repaired, and its name says so.
 
     Raises:
-        BadParameter: it is not a valid polygon with an area, or is wider than a local metric frame is right for.
+        BadParameter: it is not a polygon with an area, or is wider than a local metric frame is right for.
     """
-    if geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.is_empty or not geometry.is_valid:
-        reason = shapely.is_valid_reason(geometry)
+    drawn, repaired, whole = geometry, False, np.isfinite(shapely.get_coordinates(geometry)).all()
+    if whole and geometry.geom_type in ("Polygon", "MultiPolygon") and not geometry.is_valid:
+        geometry, repaired = polygonal(shapely.make_valid(geometry, method="structure")), True
+    if not whole or geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.area == 0:
+        reason = shapely.is_valid_reason(drawn)
         raise BadParameter(
-            f"需要一个有效的多边形，收到 {geometry.geom_type}（{reason}）",
-            f"a valid polygon is needed, got {geometry.geom_type} ({reason})",
+            f"需要一个有面积的多边形，收到 {drawn.geom_type}（{reason}）",
+            f"a polygon with an area is needed, got {drawn.geom_type} ({reason})",
         )
     west, south, east, north = geometry.bounds
     if max(east - west, north - south) > MAX_EXTENT_DEG:
@@ -175,7 +194,8 @@ def scope_of_polygon(geometry: BaseGeometry) -> Scope:
             f"范围过大：不超过 {MAX_EXTENT_DEG:g}°（约 200 km），否则距离和面积不准",
             f"the polygon is too large: at most {MAX_EXTENT_DEG:g} degrees (some 200 km), or distances and areas go wrong",
         )
-    return Scope(Area("", "自绘范围", "drawn area", "aoi", geometry))
+    name, name_en = ("自绘范围（已修复）", "drawn area (repaired)") if repaired else ("自绘范围", "drawn area")
+    return Scope(Area("", name, name_en, "aoi", geometry))
 
 
 def clip(polygons: Geometries, shape: BaseGeometry) -> Geometries:

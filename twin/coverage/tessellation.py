@@ -248,7 +248,7 @@ def _assemble(cells: Cells, label: Ints, shapes: Geometries) -> Tessellation:
     of = owner[piece]
     east, north = ((np.minimum.reduceat(v, begin) + np.maximum.reduceat(v, begin)) / 2 for v in vertices.T)
     x, y = vertices[:, 0] - east[of], vertices[:, 1] - north[of]
-    following = np.append(np.arange(1, len(piece)), 0)
+    following = np.arange(1, len(piece) + 1)
     following[first_vertex[1:] - 1] = first_vertex[:-1]
     area = np.add.reduceat((x * y[following] - x[following] * y) / 2, begin)
     reach = np.maximum.reduceat(np.hypot(x, y), begin) + SLIVER_M2
