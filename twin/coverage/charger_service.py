@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -20,11 +19,10 @@ from twin.coverage.demand import POPULATION
 from twin.coverage.network_service import NetworkService
 from twin.coverage.parameters import Zone
 from twin.coverage.readings import Alternatives, first
-from twin.coverage.result import Evaluation, Explanation, Gap, Result, Scene, by_state
-from twin.coverage.scope import cut_into_zones
-from twin.coverage.service_evaluation import ServiceEvaluation
-from twin.coverage.service_zones import Servers, ServiceZone
-from twin.errors import BadParameter, RuleUnready, Words
+from twin.coverage.result import Evaluation, Scene
+from twin.coverage.service_zones import Servers
+from twin.coverage.zoned_service import ZonedService, check_zones
+from twin.errors import BadParameter, Words
 from twin.model import LayerTable, Lifecycle
 
 LAYER = "chargers"
@@ -109,13 +107,7 @@ def evaluate(scene: Scene, parameters: ChargerServiceParameters) -> Evaluation:
     Raises:
         RuleUnready: a zone of the clause is not among the loaded areas.
     """
-    missing = [z.code for z in parameters.zones if z.code not in scene.snapshot.areas]
-    if missing:
-        said = ", ".join(missing)
-        raise RuleUnready(
-            f"缺少分区边界：{said}。请先导入该区域（twin import … --layer areas）",
-            f"zone boundary missing: {said}. Import it first (twin import … --layer areas)",
-        )
+    check_zones(scene, parameters.zones)
     table = scene.table(LAYER)
     if table is None:
         return NoData(scene, parameters, (LAYER,))
@@ -128,61 +120,15 @@ def evaluate(scene: Scene, parameters: ChargerServiceParameters) -> Evaluation:
     )
 
 
-class ChargerService(ServiceEvaluation):
-    """The rule on data: zones by the clause, facts for its card."""
+class ChargerService(ZonedService):
+    """The rule on data."""
 
-    layer = LAYER
-
-    def __init__(
-        self, scene: Scene, parameters: ChargerServiceParameters, servers: Servers, margin_m: float = 0.0
-    ) -> None:
-        self.parameters = parameters
-        super().__init__(scene, servers, parameters.denominator, parameters.at_least, parameters.exclude, margin_m)
-
-    def make_zones(self) -> list[ServiceZone]:
-        """The scope cut into zones: the first listed zone wins, a zone's border belongs to it."""
-        areas = [self.scene.snapshot.areas[zone.code] for zone in self.parameters.zones]
-        shapes = self.scope.kept(("zones", *(a.digest for a in areas)), lambda: cut_into_zones(self.scope, areas))
-        radii = [*(z.radius_m for z in self.parameters.zones), self.parameters.radius_m]
-        names = [*(a.code for a in areas), "elsewhere"]
-        return [ServiceZone(*row) for row in zip(names, radii, shapes, [*areas, None], strict=True)]
-
-    @property
-    def radius_of_server(self) -> bool:
-        return self.parameters.reading == "station"
-
-    @cached_property
-    def result(self) -> Result:  # type: ignore[override]
-        table = self.servers.table
-        inside = self.scope.contains(table.lnglat)
-        reported = self.scene.by_online(table, lambda keep: self.variant(keep).share, self.n_unknown)
-        zones = tuple(zone.code for zone in self.parameters.zones)
-        return Result(
-            value=self.share, met=self.met, share=self.share, denominator=self.denominator, status=self.scene.status,
-            nominal=self.share, by_state=by_state(table, inside), parameters=self.parameters,
-            facts=self._facts(reported["effective"], inside), **reported,
-            **self.scene.provenance((LAYER,), zones, (POPULATION,)),
-        )  # fmt: skip
+    parameters: ChargerServiceParameters
 
     def variant(self, keep: NDArray[np.bool_] | None = None, margin_m: float = 0.0) -> ChargerService:
         servers = self.servers if keep is None else self.servers.only(keep)
         return ChargerService(self.scene, self.parameters, servers, margin_m)
 
-    def _facts(self, effective: float | None, inside: NDArray[np.bool_]) -> dict[str, Any]:
-        gaps: list[Gap] = self.gaps()
+    def own_facts(self, inside: NDArray[np.bool_]) -> dict[str, Any]:
         frame = self.servers.table.frame[inside & self.servers.counts]
-        return {
-            "share_by_zone": {z.name: s for z, s in zip(self.zones, self.zone_shares, strict=True)},
-            "share_area": self.area_share,
-            "share_population": self.population_share,
-            "n_gaps": len(gaps),
-            "open_km2": self.open_km2,
-            **self.ground_facts(),
-            "farthest_missing_m": max((g.missing_m for g in gaps if g.missing_m is not None), default=None),
-            "share_effective": effective,
-            "n_stations": int(inside[self.servers.counts].sum()),
-            "concentration": concentration(frame, CONCENTRATED),
-        }
-
-    def explain(self, lng: float, lat: float, n_nearest: int = 3) -> Explanation:
-        return self.explain_service(lng, lat, n_nearest)
+        return {"n_stations": len(frame), "concentration": concentration(frame, CONCENTRATED)}
