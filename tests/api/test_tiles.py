@@ -182,7 +182,7 @@ def test_each_hex_of_a_rule_is_in_exactly_one_geojson_tile(client: Client, z: in
         for feature in client.get(f"/tiles/coverage/charger-service/{z}/{x}/{y}.geojson").json()["features"]
     ]
     assert sorted(f["id"] for f in features) == sorted(table["cells"])
-    assert set(features[0]["properties"]) == {"cell", "value", "share", "status", "area_km2", "n"}
+    assert set(features[0]["properties"]) == {"cell", "value", "share", "status", "area_km2", "n", "nearest_m"}
     assert sum(f["properties"]["area_km2"] for f in features) == pytest.approx(sum(table["area_km2"]))
 
 
