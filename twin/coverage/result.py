@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.coverage.scope import Scope
+from twin.coverage.scope import Scope, drawn_km2
 from twin.errors import BadParameter, Words
 from twin.model import LIFECYCLES, Area, Cells, LayerTable, Snapshot
 from twin.plan import Clause
@@ -72,7 +72,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class AreaRow:
-    """One area's part of a result. ``shortfall`` is in the rule's unit of what is missing (devices or km²)."""
+    """One area's part of a result. ``shortfall`` is in the rule's unit of what is missing (devices or km²).
+
+    ``area_km2`` is what was judged, ``area_km2_drawn`` the whole outline: ``status`` is ``partial`` where that is more.
+    """
 
     code: str
     name: str
@@ -85,6 +88,8 @@ class AreaRow:
     shortfall: float | None
     area_km2: float
     area_km2_published: float | None
+    area_km2_drawn: float
+    status: Status
     value_low: float | None = None
     """``value`` if only what surely counts did; ``value_high`` if all that might count did. ``met`` is None between."""
     value_high: float | None = None
@@ -106,8 +111,11 @@ class AreaRow:
         **more: Any,
     ) -> AreaRow:
         """The row of an area; ``area_km2`` is the part of it that was judged, ``more`` are further fields."""
-        named = (area.code, area.name, area.name_en, area.level)
-        return cls(*named, value, target, met, share, shortfall, area_km2, area.area_km2_published, **more)
+        named, drawn = (area.code, area.name, area.name_en, area.level), drawn_km2(area)
+        status: Status = "ok" if area_km2 >= WITHIN * drawn else "partial"
+        return cls(
+            *named, value, target, met, share, shortfall, area_km2, area.area_km2_published, drawn, status, **more
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,9 +67,9 @@ class Scope:
         shapely.prepare(shape)
         return shape
 
-    @cached_property
+    @property
     def area_km2(self) -> float:
-        return geodesic_area_km2(self.area.geometry)
+        return drawn_km2(self.area)
 
     def contains(self, lnglat: LngLat) -> NDArray[np.bool_]:
         """Which points lie in the area; on its border is inside, NaN is outside."""
@@ -109,6 +109,14 @@ class Scope:
                 f"some {expected:,.0f} cells at resolution {resolution}, at most {MAX_CELLS:,}: take a lower one or a smaller area",
             )
         return cells_over(self.area.geometry, resolution)
+
+
+def drawn_km2(area: Area) -> float:
+    """The geodesic area of an outline; reckoned once for each area and kept with it."""
+    known: dict[str, float] = vars(area)
+    if "drawn_km2" not in known:
+        known["drawn_km2"] = geodesic_area_km2(area.geometry)
+    return known["drawn_km2"]
 
 
 def points_inside(geometry: BaseGeometry, lnglat: LngLat) -> NDArray[np.bool_]:
