@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from twin.coverage.scope import POLYGON, Scope, polygonal, project_cells
+from twin.coverage.scope import POLYGON, SHARED_M2, Scope, polygonal, project_cells
 from twin.coverage.service import XY
 from twin.model import Cells, Geometries
 
@@ -211,9 +211,22 @@ def tessellate(
         pieces.append(fragment)
         labels.append(np.column_stack([cell, np.full(len(cell), zone), np.full(len(cell), part)]))
     label = np.concatenate(labels) if labels else np.empty((0, 3), np.int64)
+    shapes = np.concatenate(pieces) if pieces else np.empty(0, object)
+    _give_slivers_to_neighbours(label, shapes)
     order = np.lexsort(label.T[::-1])
-    shapes = np.concatenate(pieces)[order] if pieces else np.empty(0, object)
-    return _assemble(cells, label[order], shapes)
+    return _assemble(cells, label[order], shapes[order])
+
+
+def _give_slivers_to_neighbours(label: Ints, shapes: Geometries) -> None:
+    """Where two drawings of one border part by less than ``SHARED_M2``, the ground between belongs to the part beside it:
+    so parts that fill an area add up to it."""
+    slivers = np.flatnonzero((label[:, 2] < 0) & (shapely.area(shapes) < SHARED_M2))
+    owned = np.flatnonzero(label[:, 2] >= 0)
+    owned = owned[np.argsort(label[owned, 0], kind="stable")]
+    at = np.searchsorted(label[owned, 0], label[slivers, 0])
+    for sliver, first in zip(slivers, at, strict=True):
+        if first < len(owned) and label[owned[first], 0] == label[sliver, 0]:
+            label[sliver, 2] = label[owned[first], 2]
 
 
 def _regions(zones: Sequence[BaseGeometry], parts: Sequence[BaseGeometry]) -> Iterator[tuple[int, int, BaseGeometry]]:
@@ -270,7 +283,7 @@ def _convex_pieces(shapes: Geometries) -> tuple[Geometries, Ints]:
 
 def _convex(shapes: Geometries) -> NDArray[np.bool_]:
     """Which are polygons that turn left at every corner, however short the edges: each edge bounds a half-plane."""
-    convex = (shapely.get_type_id(shapes) == POLYGON) & (shapely.get_num_interior_rings(shapes) == 0)
+    convex: NDArray[np.bool_] = (shapely.get_type_id(shapes) == POLYGON) & (shapely.get_num_interior_rings(shapes) == 0)
     which = np.flatnonzero(convex)
     rings = shapely.get_exterior_ring(shapely.orient_polygons(shapes[which]))
     points, ring = shapely.get_coordinates(rings, return_index=True)
