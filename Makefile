@@ -28,7 +28,7 @@ ifneq ($(shell test -x $(BIN)/python && echo yes),yes)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check lint type test test-all golden notebooks lock clean
+.PHONY: help setup run check lint type test test-all golden notebooks bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -52,14 +52,17 @@ type: $(DEV) ## mypy, strict
 test: $(DEV) ## the fast tests
 	$(PYTEST) -n $(JOBS) --maxprocesses 8 $(ARGS)
 
-test-all: test $(NOTEBOOKS) ## every test, also in the browser (needs Debian's chromium), the slow ones and the notebooks
-	$(PYTEST) -m "browser or slow or notebook" $(ARGS)
+test-all: test $(NOTEBOOKS) ## every test, also in the browser (needs Debian's chromium), on PostGIS, the slow ones and the notebooks
+	$(PYTEST) -m "browser or slow or notebook or postgis" $(ARGS)
 
 golden: $(DEV) ## write the golden files anew; then read the diff
 	TWIN_GOLDEN=write $(PYTEST) tests/golden $(ARGS)
 
 notebooks: $(DEV) $(NOTEBOOKS) ## run every notebook from top to bottom
 	$(PYTEST) -m notebook tests/test_notebooks.py $(ARGS)
+
+bench: $(DEV) ## times of this machine as ratios, in minutes (ARGS=--write-readme: into the README too)
+	$(BIN)/twin bench $(ARGS)
 
 lock: ## solve pyproject.toml into locks/ anew (UPGRADE=1 takes newer releases)
 	@$(make-venv)
@@ -76,6 +79,7 @@ $(CORE):
 	@rm -f .venv/stamp-*
 	@$(call install,--require-hashes -r locks/core.txt)
 	@$(call install,--no-deps --no-build-isolation -e .)
+	@echo "Compiling the kernels / 编译内核" >&2; $(BIN)/python -c "import twin.coverage.arcs, twin.coverage.windows"
 	@touch "$@"
 
 $(DEV): | $(CORE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from tests.browser.stage import static_folder
+from twin.coverage import RULES
 
 pytestmark = pytest.mark.browser
 
@@ -115,3 +118,8 @@ def test_dashes_cover_their_part_of_a_path(run: Any) -> None:
     drawn = run("geometry.js", "f.dashes([[121, 31], [121.1, 31]], 700, 500).map(p => f.roughMetres(p[0], p.at(-1)))")
     assert all(abs(length - 700) < 1 for length in drawn[:-1])
     assert len(drawn) == 8
+
+
+def test_every_parameter_of_every_rule_has_its_words(run: Any) -> None:
+    names = sorted({field.name for rule in RULES.values() for field in fields(rule.parameters)})
+    assert run("words.js", f"{json.dumps(names)}.filter(name => !(`param.${{name}}` in f.WORDS))") == []

@@ -72,9 +72,14 @@ def zone_reason(frame: MetricFrame, zones: Sequence[ServiceZone], zone: ServiceZ
         return None
     lines = [shapely.boundary(frame.project(a.geometry)) for a in ([zone.area] if zone.area else named)]
     here = shapely.Point(frame.forward(point)[0])
-    metres = min(line.distance(here) for line in lines)
+    away = _metres(min(line.distance(here) for line in lines))
     if zone.area is not None:
         zh, en = zone.area.name, zone.area.name_en or zone.area.name
-        return Words(f"位于「{zh}」，距其边界 {metres:.0f} m", f"in “{en}”, {metres:.0f} m from its border")
+        return Words(f"位于「{zh}」，距其边界 {away}", f"in “{en}”, {away} from its border")
     zh, en = "、".join(a.name for a in named), ", ".join(a.name_en or a.name for a in named)
-    return Words(f"不在「{zh}」，距其边界 {metres:.0f} m", f"not in “{en}”, {metres:.0f} m from its border")
+    return Words(f"不在「{zh}」，距其边界 {away}", f"not in “{en}”, {away} from its border")
+
+
+def _metres(metres: float) -> str:
+    """Whole metres below 10 km, then kilometres."""
+    return f"{metres:,.0f} m" if metres < 10_000 else f"{metres / 1000:,.1f} km"

@@ -1,6 +1,6 @@
 // Asking the server. Every answer is either data or a Problem that says what to do next.
 
-import {state} from './state.js';
+import {kindOf, state} from './state.js';
 
 /** An error as the server words it (RFC 9457), or a lost connection. */
 export class Problem extends Error {
@@ -32,13 +32,17 @@ export function query(more = {}) {
   return text ? `?${text}` : '';
 }
 
-const spatialUnit = () => (state.rule === 'camera-density' ? {spatial_unit: state.unit} : {});
+const spatialUnit = () => (kindOf(state.rule) === 'density' ? {spatial_unit: state.unit} : {});
+
+/** Of the hexes that the map shows. */
+export const RESOLUTION = 9;
 
 export const deck = () => ask('/map/deck.json');
 export const results = signal => ask(`/coverage${query()}`, {signal});
-export const cells = (rule, signal) => ask(`/coverage/${rule}/cells${query({resolution: 9, f: 'json', ...spatialUnit()})}`, {signal});
+export const cells = (rule, signal) => ask(`/coverage/${rule}/cells${query({resolution: RESOLUTION, f: 'json', ...spatialUnit()})}`, {signal});
 export const gaps = (rule, signal) => ask(`/coverage/${rule}/gaps${query()}`, {signal});
 export const rows = (rule, signal) => ask(`/coverage/${rule}/areas${query({level: 'town'})}`, {signal});
+export const readings = (rule, signal) => ask(`/coverage/${rule}/readings${query()}`, {signal});
 export const at = (rule, lng, lat) => ask(`/coverage/${rule}/at${query({lng, lat})}`);
 
 /** Every area with its outline; follows `next` links. */
@@ -54,8 +58,8 @@ export async function areas() {
   return found;
 }
 
-/** The rule with changes tried and not saved. */
+/** The rule with changes tried and not saved, the hexes that they alter and the gaps that remain. */
 export function tryChanges(rule, changes) {
-  const body = {changes, ...(state.area && {area: state.area}), ...(state.asOf && {as_of: state.asOf})};
+  const body = {changes, resolution: RESOLUTION, ...(state.area && {area: state.area}), ...(state.asOf && {as_of: state.asOf})};
   return ask(`/coverage/${rule}`, {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify(body)});
 }

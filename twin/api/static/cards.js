@@ -4,6 +4,7 @@ import {byId, el, refill} from './dom.js';
 import {bar, facts, rowFigure, targetText, verdict} from './facts.js';
 import * as f from './format.js';
 import {gapMarks} from './drawn.js';
+import {shownGaps, trialShown} from './shown.js';
 import {on, state} from './state.js';
 import {t} from './words.js';
 
@@ -20,7 +21,7 @@ export const clauseName = clause => (state.lang === 'zh' ? clause.title : clause
 
 /** Draws the column and keeps it so. `actions` are what its controls do. */
 export function startCards(actions) {
-  on(['results', 'rule', 'lang', 'gaps', 'failure'], () => draw(actions));
+  on(['results', 'rule', 'lang', 'gaps', 'failure', 'trial'], () => draw(actions));
 }
 
 function draw(actions) {
@@ -41,13 +42,13 @@ function row(r, actions) {
 
 function opened(r, actions) {
   const isModel = r.labels.some(l => l.id === 'model');
-  const quote = el('button.link', {type: 'button', 'data-key': `quote-${r.rule}`, onclick: () => actions.quote(r)}, t('quote'));
+  const link = (name, act) => el('button.link', {type: 'button', 'data-key': `${name}-${r.rule}`, onclick: () => act(r)}, t(name));
   return el('article.card', {'data-rule': r.rule, 'aria-current': 'true'},
     el('button.head', {type: 'button', 'data-key': r.rule, 'aria-expanded': 'true', onclick: () => actions.choose(r.rule)},
       el('span.title', {}, clauseName(r.clause)), isModel && el('span.chip.open', {}, t('chip.model')), chip(verdict(r))),
     el('p.headline', {}, el('strong', {}, bigFigure(r)), el('span', {}, goal(r))),
     r.status === 'no-data' ? missing(r) : [barOf(r), el('ul.facts', {}, facts(r).map(fact)), gapButtons(actions)],
-    el('p.reading', {}, reading(r), quote));
+    el('p.reading', {}, el('span', {}, reading(r)), !r.reason && link('compare', actions.compare), link('quote', actions.quote)));
 }
 
 /** The figure large, its unit small. */
@@ -58,7 +59,7 @@ function bigFigure(r) {
 
 function goal(r) {
   const target = targetText(r), strength = t(`strength.${r.strength}`);
-  const mean = r.rule === 'camera-density' ? t('meanOfArea') : null;
+  const mean = r.kind === 'density' ? t('meanOfArea') : null;
   return [mean, target && `/ ${target}`, strength].filter(Boolean).join(' ');
 }
 
@@ -67,9 +68,15 @@ function fact([label, figure]) {
 }
 
 function missing(r) {
-  const layer = r.missing_layers[0] ?? r.rule;
-  const how = layer === r.rule ? null : [el('br'), t('noDataHow', {layer})]; // a series has no layer to import
-  return el('p.facts', {}, r.reason ? r.reason[state.lang] : t('noData', {layer: t(`layer.${layer}`)}), how);
+  const [layer] = r.missing_layers;
+  const how = layer && r.kind !== 'series' ? [el('br'), t('noDataHow', {layer})] : null; // a series has no layer to import
+  return el('p.facts', {}, r.reason ? r.reason[state.lang] : noData(r), how);
+}
+
+/** That there are no data, and of what: of a layer, or of what the clause judges. */
+export function noData(r) {
+  const [layer] = r.missing_layers;
+  return t('noData', {layer: layer ? t(`layer.${layer}`) : clauseName(r.clause)});
 }
 
 function barOf(r) {
@@ -91,15 +98,15 @@ function stateCounts(parts, byState) {
 }
 
 function gapButtons(actions) {
-  const marks = gapMarks(state.gaps);
+  const marks = gapMarks(shownGaps());
   if (!marks.length) return null;
   const words = m => `${t('gap.title', {k: m.number})} ${f.km2(m.gap.properties.area_km2)}`;
   const button = (m, i) => el('button',
     {type: 'button', 'data-key': `gap-${i}`, title: words(m), 'aria-label': words(m), onclick: () => actions.askGap(m.gap)},
     el('span', {}, circled(m.gap.properties.rank)), ` ${f.km2(m.gap.properties.area_km2)}`);
-  return el('p.gap-buttons', {}, marks.map(button));
+  return el(trialShown() ? 'p.gap-buttons.of-trial' : 'p.gap-buttons', {}, marks.map(button));
 }
 
 function reading(r) {
-  return [`${t('basis')} ${t('nominal')}`, r.as_of && f.date(r.as_of, state.lang)].filter(Boolean).join(' · ');
+  return [t('nominal'), r.as_of && f.date(r.as_of, state.lang)].filter(Boolean).join(' · ');
 }

@@ -5,6 +5,7 @@ import {around, circle, contains, dashes, hatching, hatchingOutside, rings} from
 import {classColour} from './classes.js';
 import {gapMarks, mapLabels, nearestLines} from './drawn.js';
 import {makeAtlas, markOf} from './marks.js';
+import {shownGaps, trialShown} from './shown.js';
 import {chosenArea, dataExtent, once, state} from './state.js';
 
 const atlasOnce = once(palette => makeAtlas(palette));
@@ -66,7 +67,7 @@ function ringPaths({of, dashed: cut}) {
 
 function cellColour() {
   return (_, {index, target}) => {
-    const colour = classColour(state.cells, index);
+    const colour = classColour(index);
     const {hex, faded} = state.settings.alphas;
     const [r, g, b, a] = colour ? rgb(colour, isNear() ? faded : hex) : [0, 0, 0, 0];
     target[0] = r; target[1] = g; target[2] = b; target[3] = a;
@@ -101,13 +102,13 @@ export const functions = {
   cells: () => cellsOf(state.cells),
   cellId: () => (_, {index, data}) => data.cells.cells[index],
   cellColour,
-  cellTriggers: () => ({getFillColor: [isNear(), state.rule, state.unit]}),
+  cellTriggers: () => ({getFillColor: [isNear(), state.rule, state.unit, trialShown()?.changed_cells]}),
   cellsWithout: () => withoutOf(state.cells, !isNear()),
   hatchLayer: () => ({'hexagon-cell-hifi': {type: hatchLayer()}}),
   beyond: ({part}) => beyond()[part],
   outside: () => outsideOf(chosenArea()),
-  gaps: () => state.gaps ?? EMPTY_COLLECTION,
-  gapRings: () => gapRingsOf(state.gaps),
+  gaps: () => shownGaps() ?? EMPTY_COLLECTION,
+  gapRings: () => gapRingsOf(shownGaps()),
   rings: ringPaths,
   contextTile, assetTile,
   tileTriggers: () => ({renderSubLayers: [Math.round(state.zoom), state.hidden.has('retired')]}),
@@ -118,7 +119,7 @@ export const functions = {
   nearestEnds: () => nearestLines(state.asked).ends,
   distances: () => nearestLines(state.asked).words,
   nearestColour: () => d => rgb(d.counts ? palette().ink : palette()['town-line']),
-  gapMarks: () => gapMarks(state.gaps),
+  gapMarks: () => gapMarks(shownGaps()),
   labels: () => mapLabels(),
   atlas: () => atlas().canvas,
   atlasPlaces: () => atlas().places,

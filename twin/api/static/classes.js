@@ -1,13 +1,17 @@
 // Which class a hex belongs to, and how many hexes and km² each class has: the one source of map, legend and tooltip.
 
-import {count} from './format.js';
-import {chosenResult, once, state} from './state.js';
+import {count, share} from './format.js';
+import {shownCells} from './shown.js';
+import {chosenResult, once, resultOf, state} from './state.js';
 
-/** 'service', 'target', 'count' or null: how the chosen rule's hexes are classed. */
+const SCALES = {density: 'target', service: 'service', count: 'count'};
+
+/** 'service', 'target', 'count', 'share', 'portion' or null: how a rule's hexes are classed. */
 export function scaleOf(rule) {
-  if (rule === 'camera-density') return 'target';
-  if (['charger-service', 'charger-balance', 'radio-coverage'].includes(rule)) return 'service';
-  return ['camera-count', 'radio-site-count', 'sensor-count'].includes(rule) ? 'count' : null;
+  if (rule === 'charger-balance') return 'service';
+  const r = resultOf(rule);
+  if (r?.kind === 'share') return r.target && r.operator !== 'at-most' ? 'share' : 'portion';
+  return SCALES[r?.kind] ?? null;
 }
 
 const NICE = [1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10000];
@@ -29,7 +33,7 @@ const classesOf = once((cells, rule, settings, target) => {
   const kind = scaleOf(rule);
   if (!cells || !kind) return null;
   const {colours, breaks, status} = settings.scales[kind];
-  const edges = kind === 'target' ? breaks.map(b => b * target) : kind === 'count' ? countBreaks(cells.value) : null;
+  const edges = kind === 'count' ? countBreaks(cells.value) : breaks?.map(b => (kind === 'portion' ? b : b * target)) ?? null;
   const byCell = cells.cells.map((_, i) => (kind === 'service' ? status.indexOf(cells.status[i]) : classOf(cells.value[i], edges, kind)));
   const totals = colours.map(() => ({n: 0, km2: 0}));
   const without = {n: 0, km2: 0};
@@ -49,10 +53,10 @@ function classOf(value, edges, kind) {
 
 /** Classes of the hexes on the map now. */
 export function classes() {
-  return classesOf(state.cells, state.rule, state.settings, chosenResult()?.target ?? null);
+  return classesOf(shownCells(), state.rule, state.settings, chosenResult()?.target ?? null);
 }
 
-export function classColour(cells, index) {
+export function classColour(index) {
   const now = classes();
   const k = now?.byCell[index];
   return k === null || k === undefined || k < 0 ? null : now.colours[k];
@@ -60,7 +64,8 @@ export function classColour(cells, index) {
 
 /** "60 ≤ x < 120" and the like for each class of a scale with breaks. */
 export function intervals(edges, kind) {
-  const figure = kind === 'count' ? count : v => (Number.isInteger(v) ? count(v) : v.toFixed(1));
+  const ofShare = kind === 'share' || kind === 'portion';
+  const figure = kind === 'count' ? count : ofShare ? share : v => (Number.isInteger(v) ? count(v) : v.toFixed(1));
   const low = kind === 'count' ? `1 ≤ x < ${figure(edges[0])}` : `x < ${figure(edges[0])}`;
   const middle = edges.slice(1).map((e, i) => `${figure(edges[i])} ≤ x < ${figure(e)}`);
   return [low, ...middle, `x ≥ ${figure(edges[edges.length - 1])}`];

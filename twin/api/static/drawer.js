@@ -1,7 +1,7 @@
 // The drawer on the right, closed at first: 为什么, 街镇表, 盲区表.
 
 import {byId, el, refill} from './dom.js';
-import {change, on, state} from './state.js';
+import {change, kindOf, on, state} from './state.js';
 import {gapTable, townTable} from './tables.js';
 import {whyPanel} from './why.js';
 import {t} from './words.js';
@@ -9,7 +9,7 @@ import {t} from './words.js';
 const TABS = {why: whyPanel, towns: townTable, gaps: gapTable};
 
 export function startDrawer(actions) {
-  on(['drawer', 'asked', 'rows', 'gaps', 'lang', 'rule', 'tried', 'areas'], () => draw(actions));
+  on(['drawer', 'asked', 'rows', 'gaps', 'lang', 'rule', 'tried', 'trial', 'areas'], () => draw(actions));
   byId('drawer').addEventListener('keydown', e => { if (e.key === 'Escape') actions.closeDrawer(); });
 }
 
@@ -22,7 +22,7 @@ function draw(actions) {
   const tabs = Object.keys(TABS).map(name => el('button', {
     type: 'button', role: 'tab', id: `tab-${name}`, 'data-key': `tab-${name}`, 'aria-selected': String(name === state.drawer),
     'aria-controls': 'drawer-body', onclick: () => change({drawer: name}),
-  }, t(name === 'gaps' && state.rule === 'camera-density' ? 'densityGaps' : name)));
+  }, t(name === 'gaps' && kindOf(state.rule) === 'density' ? 'densityGaps' : name)));
   const closer = el('button.close',
     {type: 'button', 'data-key': 'close', 'aria-label': t('close'), title: t('close'), onclick: actions.closeDrawer}, '×');
   refill(drawer,

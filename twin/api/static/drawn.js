@@ -4,6 +4,7 @@ import {byId} from './dom.js';
 import {metres} from './format.js';
 import {bounds, contains, middle, rings} from './geometry.js';
 import {boxAround, place} from './labels.js';
+import {shownGaps} from './shown.js';
 import {once, state} from './state.js';
 import {t} from './words.js';
 
@@ -79,5 +80,5 @@ const placed = once((areas, lang, viewport, gaps, rule, hidden) => {
 
 /** Names that fit at the present view. */
 export function mapLabels() {
-  return placed(state.areas, state.lang, state.viewport, state.gaps, state.rule, state.hidden);
+  return placed(state.areas, state.lang, state.viewport, shownGaps(), state.rule, state.hidden);
 }

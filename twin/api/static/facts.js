@@ -15,10 +15,10 @@ export function headline(r) {
 /** The target as the clause words it, with its strength: "≥ 180", "争取 70,000", "100 %"; its unit is the value's. */
 export function targetText(r) {
   if (r.target === null || r.target === undefined) return '';
-  if (r.unit === 'share') return f.share(r.target);
+  if (r.unit === 'share') return r.operator === 'at-most' ? `≤ ${f.share(r.target)}` : f.share(r.target);
   const figure = f.count(r.target);
   if (r.rule === 'camera-count') return `${t('strive')} ${figure}`;
-  return `${r.clause.operator === 'more-than' ? '>' : '≥'} ${figure}`;
+  return `${{'more-than': '>', 'at-most': '≤'}[r.operator] ?? '≥'} ${figure}`;
 }
 
 /** 'met', 'unmet', 'unjudged', 'nodata' or 'direction'. */
@@ -77,9 +77,31 @@ const FACTS = {
   lifecycle: x => [[t('fact.assets'), f.count(x.n_assets)], [t('fact.assumed'), f.count(x.n_assumed)]],
 };
 
+const some = (name, n) => (n ? [t(`fact.${name}`), f.count(n)] : null);
+
+/** Of the clauses that a planner added, by their kind. */
+const FACTS_OF_KIND = {
+  service: (x, r) => [
+    [t('fact.gaps'), t('fact.gapsValue', {n: f.count(x.n_gaps), km2: f.km2(x.open_km2)})],
+    [t('fact.farthest'), f.metres(x.farthest_missing_m, true)], [t('fact.online'), f.share(r.effective)], some('undecided', x.n_undecided),
+  ],
+  density: (x, r) => [
+    [t('fact.townsMet'), `${f.count(x.n_towns_met)}/${f.count(x.n_towns)}`], [t('fact.online'), f.value(r.effective, r.unit, state.lang)],
+    [t('fact.missing'), t('devices', {n: f.count(x.n_missing_net)})], [t('fact.areaBasis'), areaBasis(r)],
+    some('undecided', x.n_doubtful?.unknown_field), some('unlocated', x.n_unlocated),
+  ],
+  count: (x, r) => [
+    [t('fact.online'), f.count(r.effective)], some('unknown', r.n_unknown), some('undecided', x.n_undecided), some('unlocated', x.n_unlocated),
+  ],
+  share: (x, r) => [
+    [t('fact.assets'), f.count(x.n)], [t('fact.having'), f.count(x.n_having)], some('lacking', x.n_lacking),
+    some('unknown', r.n_unknown), some('undecided', x.n_undecided), some('unlocated', x.n_unlocated),
+  ],
+};
+
 /** [[label, figure], …] of a result. */
 export function facts(r) {
-  return (FACTS[r.rule]?.(r.facts ?? {}, r) ?? []).filter(Boolean);
+  return ((FACTS[r.rule] ?? FACTS_OF_KIND[r.kind])?.(r.facts ?? {}, r) ?? []).filter(Boolean);
 }
 
 function areaBasis(r) {

@@ -1,7 +1,7 @@
 // The frame round the map: top bar, the sentence of verdict, the strip at the foot, and what went wrong.
 
 import {areaName} from './drawn.js';
-import {clauseName} from './cards.js';
+import {clauseName, noData} from './cards.js';
 import {byId, el, refill} from './dom.js';
 import {verdict} from './facts.js';
 import * as f from './format.js';
@@ -102,7 +102,7 @@ function drawNotice(actions) {
     const words = cancelled ? t('cancelled') : lost ? t('lost', {time}) : t('failed', {what: t('clauses'), detail: message});
     say(words, id && ` ${t('requestId', {id})}`, el('button', {type: 'button', onclick: actions.retry}, t('retry')));
   } else if (r?.status === 'no-data') {
-    say(r.reason ? r.reason[state.lang] : t('noData', {layer: t(`layer.${r.missing_layers[0] ?? r.rule}`)}));
+    say(r.reason ? r.reason[state.lang] : noData(r));
   }
 }
 

@@ -1,25 +1,20 @@
 // The legend on the map: title with unit, classes as intervals, hexes and km² in each, the window, the labels.
 
 import {classes, intervals} from './classes.js';
-import {clauseName} from './cards.js';
+import {clauseName, noData} from './cards.js';
 import {byId, el, refill} from './dom.js';
 import * as f from './format.js';
 import {markOf, markPicture, STATES} from './marks.js';
+import {shownGaps, trialShown} from './shown.js';
 import {chosenResult, on, resultOf, state} from './state.js';
 import {t} from './words.js';
 
 const UNITS = ['window', 'town', 'cell'];
 const ASSETS = ['chargers', 'radio_sites', 'cameras', 'sensors'];
-const LAYERS_OF = {
-  'charger-service': ['chargers'], 'charger-balance': ['chargers'],
-  'camera-density': ['cameras'], 'camera-count': ['cameras'],
-  'radio-site-count': ['radio_sites'], 'radio-coverage': ['radio_sites'],
-  'sensor-count': ['sensors'], lifecycle: ASSETS,
-};
-export const layersOf = rule => LAYERS_OF[rule] ?? [];
+export const layersOf = rule => resultOf(rule)?.layers ?? [];
 
 export function startLegend(actions) {
-  on(['results', 'cells', 'rule', 'lang', 'unit', 'hidden', 'zoom', 'loading', 'settings', 'gaps'], () => draw(actions));
+  on(['results', 'cells', 'rule', 'lang', 'unit', 'hidden', 'zoom', 'loading', 'settings', 'gaps', 'trial'], () => draw(actions));
 }
 
 function draw(actions) {
@@ -29,7 +24,7 @@ function draw(actions) {
   legend.dataset.rule = state.rule;
   legend.classList.toggle('faded', near);
   refill(legend,
-    el('h2', {}, title(r)), state.rule === 'camera-density' && unitChoice(actions), body(r),
+    el('h2', {}, title(r)), r.kind === 'density' && unitChoice(actions), body(r),
     r.status === 'partial' && el('p.key', {}, el('i.swatch.hatched'), partial(r)), assets(near), el('p.labels', {}, labels(r)));
 }
 
@@ -42,7 +37,8 @@ function title(r) {
   if (state.rule === 'radio-coverage') return t('legend.radio', {r: f.count(p.radius_m)});
   if (state.rule === 'camera-density') return t(`legend.density.${state.unit}`);
   if (state.rule === 'lifecycle') return t('legend.state');
-  return classes() ? t('legend.count', {title: clauseName(r.clause)}) : clauseName(r.clause);
+  if (r.kind === 'density') return t('legend.unit', {title: clauseName(r.clause), unit: t(`unit.${state.unit}`)});
+  return classes()?.kind === 'count' ? t('legend.count', {title: clauseName(r.clause)}) : clauseName(r.clause);
 }
 
 function unitChoice(actions) {
@@ -53,19 +49,21 @@ function unitChoice(actions) {
 }
 
 function body(r) {
-  if (r.status === 'no-data') return el('p.note', {}, t('noData', {layer: t(`layer.${r.missing_layers?.[0] ?? r.rule}`)}));
+  if (r.status === 'no-data') return el('p.note', {}, noData(r));
   const now = classes();
   if (state.loading && !now) return el('p.note', {}, t('loading'));
   if (!now) return null;
   const words = now.kind === 'service' ? ['none', 'part', 'all'].map(s => t(`class.${s}`)) : intervals(now.edges, now.kind);
-  const rows = now.colours.map((colour, k) => classRow(colour, words[k], now.totals[k], now.kind === 'target' && k === 3));
+  const byTarget = now.kind === 'target' || now.kind === 'share';
+  const rows = now.colours.map((colour, k) => classRow(colour, words[k], now.totals[k], byTarget && k === 3));
   if (now.kind === 'target' && now.without.n) rows.push(classRow(null, t('class.novalue'), now.without));
   const shown = now.kind === 'service' ? rows.reverse() : rows;
-  const outlined = state.gaps && state.zoom >= state.settings.gapZoom;
+  const outlined = shownGaps() && state.zoom >= state.settings.gapZoom;
   return [
+    trialShown() && el('p.scenario-tag', {}, t('scenarioShown', {n: state.tried.length})),
     el('ul', {}, el('li.columns', {}, t('cellsHead')), shown),
     outlined && el('p.key', {}, el('i.gap-line'), t(now.kind === 'target' ? 'legend.densityGapLine' : 'legend.gapLine')),
-    now.kind === 'target' && state.unit === 'window' && el('p.note', {}, t('windowNote')),
+    now.kind === 'target' && state.unit === 'window' && r.parameters.window_km2 === 1 && el('p.note', {}, t('windowNote')),
   ];
 }
 

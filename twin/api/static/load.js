@@ -13,7 +13,9 @@ export async function loadAll() {
   const signal = start();
   try {
     const [{results}, areas] = await Promise.all([api.results(signal), api.areas()]);
+    const isFirst = !state.results.length;
     change({results, areas, failure: unmended()});
+    if (isFirst) change({hidden: hideOtherAssets(state.rule)});
     await loadRuleNow(signal);
     findWorst(signal);
   } catch (error) {

@@ -7,7 +7,9 @@ import {keepInAddress, readAddress, startFrame} from './frame.js';
 import {startLegend} from './legend.js';
 import {cancel, hideOtherAssets, loadAll, loadRule} from './load.js';
 import {currentDeck, isInSight, makeMap, redraw, showArea, showPlace} from './map.js';
+import {startPins} from './pins.js';
 import {showQuote} from './quote.js';
+import {showReadings} from './readings.js';
 import {change, chosenArea, on, state} from './state.js';
 import {startSwitches} from './switches.js';
 import {judge, startTrial, tryHere} from './trial.js';
@@ -29,14 +31,14 @@ const actions = {
     return loadRule();
   },
   async chooseArea(area) {
-    change({area, asked: null, worst: null});
+    change({area, asked: null, worst: null, trial: null});
     keepInAddress();
     if (chosenArea()) showArea(chosenArea());
     await loadAll();
     judge();
   },
   async chooseDate(asOf) {
-    change({asOf, asked: null, worst: null});
+    change({asOf, asked: null, worst: null, trial: null});
     keepInAddress();
     await loadAll();
     judge();
@@ -55,7 +57,9 @@ const actions = {
     if (town) showArea(town);
   },
   closeDrawer: () => change({drawer: null, asked: null}),
+  ask,
   quote: showQuote,
+  compare: showReadings,
   tryHere, cancel,
   retry: () => (state.results.length && currentDeck() ? loadAll() : begin()),
 };
@@ -83,9 +87,8 @@ async function begin() {
 }
 
 readAddress();
-for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial]) start(actions);
+for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins]) start(actions);
 on(['loading'], redraw);
 document.addEventListener('ask', e => ask(e.detail));
-change({hidden: hideOtherAssets(state.rule)});
 begin();
 window.twin = {state, actions, get deck() { return currentDeck(); }};

@@ -7,7 +7,7 @@ export const state = {
   rule: 'charger-service',
   area: null, // code; null = the clause's own scope
   asOf: null, // a day; null = now
-  unit: 'window', // spatial unit of camera-density
+  unit: 'window', // spatial unit of densities
   settings: null, // palette, classes
   areas: [], // features of the areas layer
   results: [], // one a clause, in the plan's order
@@ -17,7 +17,7 @@ export const state = {
   worst: null, // the largest gap of all clauses, for the sentence
   asked: null, // {lnglat, gap, answer} the place asked about
   tried: [], // stations tried, [{key, lng, lat}]
-  trial: null, // {before, after} under them
+  trial: null, // what the server says of them; `of` are their keys
   drawer: null, // 'why' | 'towns' | 'gaps' | null
   hidden: new Set(['radio_sites', 'cameras', 'sensors', 'retired']),
   zoom: 10,
@@ -42,6 +42,8 @@ export function change(patch) {
 
 /** The result of a rule, or undefined while there is none. */
 export const resultOf = rule => state.results.find(r => r.rule === rule);
+/** What kind of rule judges it: 'count', 'density', 'service', 'share' …; undefined while there is no result. */
+export const kindOf = rule => resultOf(rule)?.kind;
 export const chosenResult = () => resultOf(state.rule);
 
 /** The feature of the area that is judged. */

@@ -2,7 +2,7 @@
 
 import {byId, el, refill} from './dom.js';
 import {markOf, markPicture} from './marks.js';
-import {change, on, state} from './state.js';
+import {change, kindOf, on, state} from './state.js';
 import {t} from './words.js';
 
 const DRAWN = ['cells', 'gaps', 'towns', 'ring', 'cbd', 'context', 'labels'];
@@ -32,7 +32,7 @@ function tableButton(name) {
   const pressed = state.drawer === name;
   return el('button',
     {type: 'button', 'data-key': `open-${name}`, 'aria-pressed': String(pressed), onclick: () => change({drawer: pressed ? null : name})},
-    t(name === 'gaps' && state.rule === 'camera-density' ? 'densityGaps' : name));
+    t(name === 'gaps' && kindOf(state.rule) === 'density' ? 'densityGaps' : name));
 }
 
 function fold() {

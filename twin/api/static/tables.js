@@ -4,12 +4,13 @@ import {chip, circled} from './cards.js';
 import {areaName} from './drawn.js';
 import {el} from './dom.js';
 import * as f from './format.js';
-import {chosenResult, state} from './state.js';
+import {shownGaps, trialShown} from './shown.js';
+import {chosenResult, kindOf, state} from './state.js';
 import {townName} from './why.js';
 import {t} from './words.js';
 
 const N_GAPS = 10;
-const HAVE_GAPS = ['charger-service', 'radio-coverage', 'camera-density'];
+const HAVE_GAPS = ['service', 'density'];
 
 /** One row a town, the worst first. */
 export function townTable(actions) {
@@ -30,17 +31,18 @@ export function townTable(actions) {
 /** What a row lacks, in the rule's unit: km² of service, or devices. */
 export function shortfall(r, row) {
   if (!row.shortfall) return f.UNKNOWN;
-  if (r.unit === 'share' && r.rule !== 'lifecycle') return f.km2(row.shortfall);
+  if (r.unit === 'share' && r.kind !== 'share' && r.rule !== 'lifecycle') return f.km2(row.shortfall);
   return t('devices', {n: f.count(row.shortfall)});
 }
 
 /** The ten largest gaps; the rest summed up. */
 export function gapTable(actions) {
-  const gaps = state.gaps?.features ?? [];
-  if (!gaps.length) return [el('p.note', {}, t(HAVE_GAPS.includes(state.rule) ? 'noGaps' : 'noGapsKind'))];
+  const gaps = shownGaps()?.features ?? [];
+  if (!gaps.length) return [el('p.note', {}, t(HAVE_GAPS.includes(kindOf(state.rule)) ? 'noGaps' : 'noGapsKind'))];
   const rest = gaps.slice(N_GAPS), km2 = rest.reduce((sum, g) => sum + g.properties.area_km2, 0);
   const heads = ['number', 'in', 'size', 'lack'].map(k => el('th', {scope: 'col'}, t(`gap.${k}`)));
   return [
+    trialShown() && el('p.by-trial', {}, t('triedNote', {n: state.tried.length})),
     el('table.by-gap', {}, el('thead', {}, el('tr', {}, heads)), el('tbody', {}, gaps.slice(0, N_GAPS).map(gap => gapRow(gap, actions)))),
     rest.length ? el('p.note', {}, t('moreGaps', {n: f.count(rest.length), km2: f.km2(km2)})) : null,
   ];

@@ -3,12 +3,14 @@
 import {classes} from './classes.js';
 import * as f from './format.js';
 import {contains} from './geometry.js';
+import {shownCells} from './shown.js';
 import {chosenResult, isBeyondData, once, resultOf, state} from './state.js';
 import {t} from './words.js';
 
 export function tooltip({layer, index, object, coordinate}) {
   if (!layer || index < 0) return null;
-  const lines = layer.id === 'cells' ? ofCell(index, coordinate) : layer.id === 'gap-marks' ? ofGap(object) : ofAsset(object);
+  const lines = layer.id === 'cells' ? ofCell(index, coordinate) : layer.id === 'gap-marks' ? ofGap(object)
+    : layer.id === 'tried' ? [t('tip.tried', {k: index + 1})] : ofAsset(object);
   return lines?.length ? {text: lines.join('\n'), className: 'tip'} : null;
 }
 
@@ -23,19 +25,28 @@ export function zoneAt(lnglat) {
 }
 
 function ofCell(i, lnglat) {
-  const {cells, rule, unit} = state, now = classes();
+  const {rule, unit} = state, cells = shownCells(), now = classes();
   if (!cells || !now) return null;
   const inside = t('tip.cell', {km2: f.km2(cells.area_km2[i])});
   if (isBeyondData(lnglat)) return [t('outsideData')];
   if (now.kind === 'service') {
     const status = t(`tip.${cells.status[i]}`, {share: f.share(cells.share[i])});
-    return [status, rule === 'radio-coverage' ? t('tip.radio', {r: f.count(chosenResult()?.parameters.radius_m)}) : limitAt(lnglat), inside];
+    return [status, limitOf(rule, lnglat), inside].filter(Boolean);
   }
   if (now.kind === 'count') return [t('tip.count', {n: f.count(cells.value[i])}), inside];
+  if (now.kind === 'share' || now.kind === 'portion') {
+    return cells.n?.[i] ? [t('tip.ofAssets', {share: f.share(cells.value[i]), n: f.count(cells.n[i])}), inside] : [t('tip.noAssets'), inside];
+  }
   if (cells.value[i] === null) return [t('tip.noValue')];
   const value = t('tip.value', {value: f.density(cells.value[i]), target: f.count(now.target)});
   const how = unit === 'cell' ? t('tip.raw', {n: f.count(cells.n?.[i]), km2: f.km2(cells.area_km2[i])}) : t(`tip.${unit}`);
   return [value, how];
+}
+
+/** The limit that holds there, of the plan's own rules; a planner's may have any zones. */
+function limitOf(rule, lnglat) {
+  if (rule === 'radio-coverage') return t('tip.radio', {r: f.count(chosenResult()?.parameters.radius_m)});
+  return rule === 'charger-service' || rule === 'charger-balance' ? limitAt(lnglat) : null;
 }
 
 function limitAt(lnglat) {
@@ -53,7 +64,7 @@ const KINDS = [['station_type', 'station'], ['site_kind', 'site'], ['access', 'a
 
 function ofAsset(object) {
   const p = object?.properties;
-  if (!p) return object?.key ? [object.key] : null;
+  if (!p) return null;
   if (p.point_count) return [t('aggregate', {n: f.count(p.point_count)})];
   const own = KINDS.find(([name]) => p[name]), kind = own && `${own[1]}.${p[own[0]]}`;
   return [

@@ -1,4 +1,4 @@
-// Stations tried on the map: nothing is saved. Several add up; the chip says what they change.
+// Stations tried on the map: nothing is saved. Several add up; the chip says what they change, hexes and gaps follow.
 
 import * as api from './api.js';
 import {byId, el, refill} from './dom.js';
@@ -8,12 +8,18 @@ import {reachAt} from './why.js';
 import {t} from './words.js';
 
 const RULE = 'charger-service';
-let number = 0;
+let number = 0, running = null;
 
 /** Adds a station at a place and asks what it changes. */
 export function tryHere([lng, lat]) {
   number += 1;
   change({tried: [...state.tried, {key: `try-${number}`, lng, lat, reach: reachAt([lng, lat])}]});
+  return judge();
+}
+
+/** Moves a tried station; called again and again while it is dragged. */
+export function move(key, [lng, lat]) {
+  change({tried: state.tried.map(p => (p.key === key ? {...p, lng, lat, reach: reachAt([lng, lat])} : p))});
   return judge();
 }
 
@@ -26,19 +32,30 @@ export function undoAll() {
   change({tried: [], trial: null});
 }
 
-/** Judges all tried stations together; the answer to an older question is dropped. */
-export async function judge() {
-  const {tried} = state;
-  if (!tried.length) return change({trial: null});
-  change({trial: {...state.trial, waiting: true, problem: null}});
-  try {
-    const changes = tried.map(({key, lng, lat}) => ({op: 'add', layer: 'chargers', key, after: {lng, lat}}));
-    const answer = await api.tryChanges(RULE, changes);
-    if (tried === state.tried) change({trial: answer});
-  } catch (problem) {
-    if (tried === state.tried) change({trial: {problem}});
+/** Judges all tried stations together. One question at a time: what was wished for meanwhile, only the last is asked. */
+export function judge() {
+  if (!state.tried.length) change({trial: null});
+  else change({trial: {...state.trial, waiting: true, problem: null}});
+  running ??= askUntilAnswered().finally(() => { running = null; });
+  return running;
+}
+
+const question = () => [state.tried, state.area, state.asOf];
+const keysOf = tried => tried.map(p => p.key).join();
+const isStill = ([tried, area, asOf]) => tried === state.tried && area === state.area && asOf === state.asOf;
+
+async function askUntilAnswered() {
+  for (let asked = null; state.tried.length && !(asked && isStill(asked));) {
+    asked = question();
+    const [tried, area, asOf] = asked;
+    const answer = await api.tryChanges(RULE, tried.map(added)).catch(problem => ({problem}));
+    // An older answer is shown meanwhile if it is of the same stations, only moved.
+    const isOfThese = keysOf(state.tried) === keysOf(tried) && area === state.area && asOf === state.asOf;
+    if (isOfThese) change({trial: {...answer, of: keysOf(tried), waiting: !isStill(asked)}});
   }
 }
+
+const added = ({key, lng, lat}) => ({op: 'add', layer: 'chargers', key, after: {lng, lat}});
 
 /** Draws the yellow chip and its undo. */
 export function startTrial() {
@@ -51,6 +68,7 @@ function draw() {
   byId('scenario').textContent = tried.length ? t('triedNote', {n: tried.length}) : t('baseline');
   byId('scenario').classList.toggle('scenario', tried.length > 0);
   if (!tried.length) return;
+  box.setAttribute('aria-busy', String(Boolean(trial?.waiting)));
   refill(box, el('b', {id: 'trial-chip'}, chip(trial)),
     el('button', {type: 'button', 'data-key': 'undo', onclick: undo}, t('undo')),
     tried.length > 1 && el('button', {type: 'button', 'data-key': 'undo-all', onclick: undoAll}, t('undoAll')));
@@ -58,7 +76,7 @@ function draw() {
 
 function chip(trial) {
   if (trial?.problem) return t('failed', {what: t('scenario'), detail: trial.problem.message});
-  if (!trial || trial.waiting) return t('trying');
+  if (!trial?.baseline || trial.of !== keysOf(state.tried)) return t('trying');
   return t('scenarioChip', {
     before: f.share(trial.baseline.share), after: f.share(trial.share), pp: f.points(trial.share - trial.baseline.share, state.lang),
   });

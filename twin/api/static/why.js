@@ -5,18 +5,19 @@ import {clauseName} from './cards.js';
 import {el} from './dom.js';
 import * as f from './format.js';
 import {octant, roughMetres} from './geometry.js';
-import {change, chosenResult, isBeyondData, state} from './state.js';
+import {markOf, markPicture} from './marks.js';
+import {change, chosenResult, isBeyondData, kindOf, resultOf, state} from './state.js';
 import {zoneAt} from './tooltip.js';
 import {t} from './words.js';
 
-const EXPLAINED = ['charger-service', 'charger-balance', 'radio-coverage', 'camera-density'];
+const EXPLAINED = ['service', 'density'];
 const rulesBehind = {'charger-balance': 'charger-service'};
 let asked = 0;
 
 /** Asks the server about a place and opens the drawer with the answer. */
 export async function ask(lnglat, gap = null) {
   const mine = ++asked, rule = rulesBehind[state.rule] ?? state.rule;
-  if (!EXPLAINED.includes(state.rule) || chosenResult()?.status === 'no-data') {
+  if (!EXPLAINED.includes(kindOf(rule)) || chosenResult()?.status === 'no-data') {
     change({asked: {lnglat, gap, silent: true}, drawer: 'why'});
     return;
   }
@@ -41,8 +42,8 @@ export function whyPanel(actions) {
   // The deepest point of a gap may lie on the border itself, of the area or of the data.
   if (!now.gap && (!answer.inside || isBeyondData(now.lnglat))) return [el('p.why', {}, t('outsideData')), place];
   return [
-    gapTitle(now.gap), el('p.why', {id: 'why-sentence'}, sentence(now)), byTrial(now), quote(),
-    near(answer), tryButton(now, actions), place,
+    gapTitle(now.gap), el('p.why', {id: 'why-sentence'}, sentence(now)), byTrial(now), reasons(now), quote(),
+    near(answer, now.rule), tryButton(now, actions), place,
   ];
 }
 
@@ -65,15 +66,17 @@ export function townName({code, name}) {
 
 /** The sentence of DESIGN.md, for service and for density. */
 export function sentence({answer, rule}) {
-  if (rule === 'camera-density') return densitySentence(answer);
-  const counted = answer.nearest.find(n => n.counts), radio = rule === 'radio-coverage';
-  const zone = t(`zone.${answer.zone}`), limit = f.count(answer.limit_m);
-  if (!counted) return t('unservedNone', {zone, limit});
+  if (kindOf(rule) === 'density') return densitySentence(answer);
+  const counted = answer.nearest.find(n => n.counts), radio = rule === 'radio-coverage', own = !radio && rule !== 'charger-service';
+  const zone = own ? answer.zone_name : t(`zone.${answer.zone}`), limit = f.count(answer.limit_m);
+  if (!counted) return t(own ? 'placeUnservedNone' : 'unservedNone', {zone, limit});
   const values = {
     zone, limit, name: counted.name || t('unnamed'), bearing: t('bearings').split(',')[octant(counted.bearing_deg)],
     d: f.metres(counted.distance_m, !answer.served), m: f.metres(Math.ceil(counted.distance_m) - answer.limit_m, true),
   };
-  return t(radio ? (answer.served ? 'radioServed' : 'radioUnserved') : answer.served ? 'served' : 'unserved', values);
+  if (radio) return t(answer.served ? 'radioServed' : 'radioUnserved', values);
+  if (own) return t(answer.served ? 'placeServed' : 'placeUnserved', values);
+  return t(answer.served ? 'served' : 'unserved', values);
 }
 
 function densitySentence(answer) {
@@ -97,10 +100,21 @@ function quote() {
   return el('p.clause', {}, el('b', {}, clauseName(clause)), el('q', {lang: state.lang}, words));
 }
 
-function near(answer) {
+/** Why this limit holds here, and how many reach the place. */
+function reasons({answer, rule}) {
+  if (kindOf(rule) !== 'service') return null;
+  const reach = {'charger-service': 'inReach', 'radio-coverage': 'inReachRadio'}[rule] ?? 'inReachOwn';
+  return el('ul.reasons', {},
+    answer.zone_reason && el('li', {}, t('limitReason', {reason: answer.zone_reason})), el('li', {}, t(reach, {n: f.count(answer.n)})));
+}
+
+function near(answer, rule) {
   if (!answer.nearest.length) return null;
-  const items = answer.nearest.map(n => el('li', {},
-    el('b', {}, n.name || t('unnamed')), el('span', {}, f.metres(n.distance_m, !answer.served)), el('em', {}, n.reason)));
+  const [layer] = resultOf(rule).layers, {palette} = state.settings;
+  const stateOf = n => n.lifecycle && [markPicture(markOf(layer, n.lifecycle, true), palette, 12), t(`state.${n.lifecycle}`), ' · '];
+  const items = answer.nearest.map(n => el('li', {'data-asset': n.key},
+    el('b', {}, n.name || t('unnamed')), el('span', {}, f.metres(n.distance_m, !answer.served)),
+    el('em', {}, stateOf(n), n.reason, n.network_m && ` · ${t('alongStreets', {m: f.metres(n.network_m, !answer.served)})}`)));
   return [el('h3', {}, t('nearest')), el('ul.near', {}, items)];
 }
 
