@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,15 @@ def realdata() -> Path:
     if not (folder := os.environ.get("TWIN_REALDATA")):
         pytest.skip("TWIN_REALDATA names no folder of real data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgis() -> Iterator[str]:
+    """The address of a throw-away database with PostGIS; its tests (``-m postgis``) are skipped where it is not installed."""
+    from tests.postgis import PostgisMissing, postgis_cluster
+
+    try:
+        with postgis_cluster() as address:
+            yield address
+    except PostgisMissing as missing:
+        pytest.skip(str(missing))

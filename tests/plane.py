@@ -67,9 +67,7 @@ def _heights(starts: Floats, ends: Floats, xy: Floats, radius_m: Floats) -> Floa
     return every[np.isfinite(every)]
 
 
-def _served_lengths(
-    y: Floats, starts: Floats, ends: Floats, xy: Floats, radius_m: Floats, at_least: int
-) -> Floats:
+def _served_lengths(y: Floats, starts: Floats, ends: Floats, xy: Floats, radius_m: Floats, at_least: int) -> Floats:
     far = max(np.abs(starts).max(), float((np.abs(xy).max(axis=1) + radius_m).max(initial=0.0))) + 1.0
     height = y[:, None]
     with np.errstate(all="ignore"):

@@ -153,9 +153,7 @@ def test_areas_of_parts_add_up_and_points_have_none() -> None:
 
 
 @given(near_minhang, st.floats(0.001, 0.2), st.floats(0.001, 0.2))
-def test_areas_in_a_metric_frame_are_geodesic(
-    corner: tuple[float, float], width: float, height: float
-) -> None:
+def test_areas_in_a_metric_frame_are_geodesic(corner: tuple[float, float], width: float, height: float) -> None:
     box = shapely.box(*corner, corner[0] + width, corner[1] + height)
     frame = MetricFrame.around(box)
     assert frame.project(box).area / 1e6 == pytest.approx(geodesic_area_km2(box), rel=1e-8)

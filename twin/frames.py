@@ -28,6 +28,7 @@ GEOD = Geod(ellps="WGS84")
 SEMI_MAJOR_M = 6378137.0
 ECC2 = 6.69437999014e-3
 SEGMENT_DEG = 0.001
+ANTIPODE_M = 2e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +206,10 @@ class MetricFrame:
         return cls(float((west + east) / 2), float((south + north) / 2))
 
     def forward(self, lnglat: LngLat) -> Floats:
-        """(n, 2) degrees to (n, 2) metres east and north of the origin."""
+        """(n, 2) degrees to (n, 2) metres east and north of the origin. The antipode, which a plane cannot hold, is far away."""
         points = np.asarray(lnglat, np.float64)
-        return np.column_stack(_metric_transformer(self).transform(points[:, 0], points[:, 1]))
+        xy = np.column_stack(_metric_transformer(self).transform(points[:, 0], points[:, 1]))
+        return np.where(np.isinf(xy), ANTIPODE_M, xy)
 
     def inverse(self, xy: Floats) -> LngLat:
         """(n, 2) metres back to (n, 2) degrees."""

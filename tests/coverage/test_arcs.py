@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,10 @@ def test_a_corner_that_rounding_bent_back_cuts_nothing_away(notch_m):
 def test_an_area_of_many_pieces_is_the_sum_of_its_pieces():
     rng = np.random.default_rng(3)
     star = shapely.Polygon(
-        [(r * np.cos(a), r * np.sin(a)) for a, r in zip(np.arange(40) * np.pi / 20, rng.uniform(60, 250, 40), strict=True)]
+        [
+            (r * np.cos(a), r * np.sin(a))
+            for a, r in zip(np.arange(40) * np.pi / 20, rng.uniform(60, 250, 40), strict=True)
+        ]
     )
     xy, radius_m = rng.uniform(-250, 250, (12, 2)), rng.choice([60.0, 100.0], 12)
     for at_least in (1, 2, 3):
@@ -190,7 +194,7 @@ def test_the_order_of_the_stations_changes_no_bit(at_least):
 
 def test_stations_elsewhere_change_no_bit():
     tessellation, places, _ = many()
-    far = np.concatenate([places, places + [1e5, 0]])
+    far = np.concatenate([places, places + np.array([1e5, 0])])
     one, two = (tessellation.served_m2(stations(p, 900.0)) for p in (places, far))
     assert one.tobytes() == two.tobytes()
 
@@ -217,7 +221,7 @@ def test_another_process_and_another_number_of_threads_change_no_bit(threads):
 def test_more_needed_is_never_more_served_and_wider_never_less(discs, wider_m):
     xy, radius_m = [d[:2] for d in discs], np.array([d[2] for d in discs])
     by_need = [served(RING, xy, radius_m, k) for k in (1, 2, 3, 4)]
-    assert all(a >= b - 1e-6 for a, b in zip(by_need, by_need[1:], strict=False))
+    assert all(a >= b - 1e-6 for a, b in pairwise(by_need))
     assert served(RING, xy, radius_m + wider_m) >= by_need[0] - 1e-6
 
 

@@ -21,7 +21,8 @@ from twin.api.world import Served, When
 from twin.cells import MAX_RESOLUTION, MIN_RESOLUTION
 from twin.coverage.changes import MAX_CHANGES, changes_from_mappings
 from twin.coverage.result import Evaluation, Result
-from twin.frames import geodesic_area_km2
+from twin.coverage.scope import scope_of_polygon
+from twin.errors import BadParameter
 from twin.model import Change
 
 router = APIRouter(tags=["coverage"])
@@ -156,14 +157,18 @@ def polygon_of(trial: Trial) -> BaseGeometry | None:
         raise bad(
             "body", "polygon", "", "坐标应为经纬度（度，经度在前）", "coordinates must be degrees, longitude first"
         )
-    if not shape.is_valid:
-        reason = str(shapely.is_valid_reason(shape))
-        raise bad("body", "polygon", reason, f"多边形无效：{reason}", f"the polygon is not valid: {reason}")
-    if shapely.get_num_coordinates(shape) > MAX_VERTICES or not 0 < geodesic_area_km2(shape) <= MAX_POLYGON_KM2:
+    if shapely.get_num_coordinates(shape) > MAX_VERTICES or not 0 < _repaired_km2(shape) <= MAX_POLYGON_KM2:
         zh = f"面积应大于 0、不超过 {MAX_POLYGON_KM2:.0f} km²，顶点不超过 {MAX_VERTICES} 个"
         en = f"needs an area above 0, at most {MAX_POLYGON_KM2:.0f} km² and {MAX_VERTICES} vertices"
         raise bad("body", "polygon", "", zh, en)
     return shape
+
+
+def _repaired_km2(shape: BaseGeometry) -> float:
+    try:
+        return scope_of_polygon(shape).area_km2
+    except BadParameter as reason:
+        raise bad("body", "polygon", "", reason.words.zh, reason.words.en) from None
 
 
 def _geometry(value: Mapping[str, Any]) -> BaseGeometry:

@@ -271,6 +271,31 @@ def served_areas(
         out[f] = min(max(area, 0.0), whole[f])
 
 
+@nb.njit(nb.float64[:, ::1](_FLOATS, _FLOATS, _FLOATS, nb.int64), cache=True, nogil=True, error_model="numpy")
+def open_corners(sx: Any, sy: Any, radius: Any, need: int) -> Any:
+    """Where circles cross at the edge of what lies in fewer than ``need`` discs, from either circle. (n, 2)."""
+    cx, cy, r, w = sx.copy(), sy.copy(), radius.copy(), np.ones(len(sx), np.int64)
+    n = _sort_and_merge(len(cx), cx, cy, r, w)
+    cx, cy, r, w = cx[:n], cy[:n], r[:n], w[:n]
+    at, step = np.empty(2 * n), np.empty(2 * n, np.int64)
+    corners, n_corners = np.empty((16, 2)), 0
+    widest = r.max() if n else 0.0
+    for q in range(n):
+        a, b = np.searchsorted(cx, cx[q] - r[q] - widest), np.searchsorted(cx, cx[q] + r[q] + widest)
+        m, depth = _enter_others(q - a, cx[a:b], cy[a:b], r[a:b], w[a:b], 0, 0, at, step)
+        _sort(m, at, step)
+        for i in range(m):
+            bounded = need - w[q] <= depth < need
+            depth += step[i]
+            if bounded != (need - w[q] <= depth < need):
+                if n_corners == len(corners):
+                    corners = np.concatenate((corners, np.empty_like(corners)))
+                corners[n_corners, 0] = cx[q] + r[q] * math.cos(at[i])
+                corners[n_corners, 1] = cy[q] + r[q] * math.sin(at[i])
+                n_corners += 1
+    return corners[:n_corners].copy()
+
+
 @nb.njit(nb.int64[::1](_FLOATS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, nb.float64), cache=True, nogil=True)
 def fragments_near(fx: Any, fy: Any, reach: Any, sx: Any, sy: Any, radius_m: float) -> Any:
     """The indices of the fragments that a disc of ``radius_m`` round any of the places may touch."""

@@ -13,12 +13,16 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.scope import polygonal
-from twin.coverage.service import open_region
+from twin.coverage.service import XY, open_in_window, open_region
 from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places
 from twin.model import Geometries
 
 FINE_M = 1e-4
 """How closely arcs are drawn where the usual drawing loses a sliver."""
+NARROW_M = 0.2
+"""What is narrower is drawn closely: the usual drawing may make it up, or lose it."""
+SLIVER_M = 50.0
+"""How long a lost sliver may be: two arcs part by more than ``NARROW_M`` sooner."""
 THIN_M = 1e-3
 """A plane is not right to less."""
 
@@ -32,28 +36,25 @@ class OpenParts:
     @classmethod
     def drawn(cls, zone: BaseGeometry, stations: Stations, index: int, at_least: int) -> OpenParts:
         """All of a zone's open parts. ``index`` is the zone's row of radii."""
-        return cls(_parts(open_region(zone, stations.xy, stations.radius_m[index], at_least)))
+        return cls(_open_parts(zone, stations.xy, stations.radius_m[index], at_least))
 
     def redrawn(self, zone: BaseGeometry, before: Stations, after: Stations, index: int, at_least: int) -> OpenParts:
         """The parts after a change of stations: those that no changed disc touches are the same objects."""
         places = changed_places(before.xy, after.xy)
         if len(places) == 0:
             return self
-        reach = max(before.widest_m, after.widest_m)
-        discs = shapely.buffer(shapely.points(places), reach + 1.0)
-        tree = shapely.STRtree(self.polygons)
-        touched = np.unique(tree.query(discs, predicate="intersects")[1])
-        stale = self.polygons[touched]
-        box = shapely.box(*shapely.total_bounds(np.concatenate([stale, discs])))
-        fresh = _parts(
-            open_region(polygonal(shapely.intersection(zone, box)), after.xy, after.radius_m[index], at_least)
+        reach_m = max(before.widest_m, after.widest_m) + 1.0
+        near = shapely.STRtree(np.asarray(shapely.points(places), object))
+        touched = np.unique(near.query(self.polygons, predicate="dwithin", distance=reach_m)[0])
+        west, south, east, north = (
+            shapely.total_bounds(self.polygons[touched]) if len(touched) else places[[0, 0]].ravel()
         )
-        kept = np.delete(self.polygons, touched)
-        if len(kept) and len(fresh):
-            inside = shapely.point_on_surface(fresh)
-            known = shapely.STRtree(kept).query(inside, predicate="intersects")[0]
-            fresh = np.delete(fresh, known)
-        return OpenParts(np.concatenate([kept, fresh]))
+        low, high = places.min(axis=0) - reach_m, places.max(axis=0) + reach_m
+        box = shapely.box(*np.minimum(low, [west, south]), *np.maximum(high, [east, north]))
+        region = polygonal(shapely.intersection(zone, box))
+        fresh = _open_parts(region, after.xy, after.radius_m[index], at_least)
+        fresh = fresh[np.unique(near.query(fresh, predicate="dwithin", distance=reach_m)[0])]
+        return OpenParts(np.concatenate([np.delete(self.polygons, touched), fresh]))
 
 
 def finely_drawn(
@@ -66,6 +67,38 @@ def finely_drawn(
     lost = shapely.union_all(pieces[~np.isin(owner, drawn)])
     slivers = open_region(polygonal(lost), stations.xy, stations.radius_m[index], at_least, FINE_M)
     return np.concatenate([polygons, _parts(slivers)])
+
+
+def _open_parts(region: BaseGeometry, xy: XY, radius_m: Floats, at_least: int) -> Geometries:
+    """The open parts of a region: as usual, but slivers closely. Those that only the drawing made are no parts, those
+    that it lost are."""
+    polygons = _parts(open_region(region, xy, radius_m, at_least))
+    narrow = 2 * shapely.area(polygons) < NARROW_M * shapely.length(polygons)
+    corners = _corners_in(region, xy, radius_m, at_least)
+    drawn = np.unique(shapely.STRtree(corners).query(polygons, predicate="dwithin", distance=NARROW_M)[1])
+    anchors = [
+        *((anchor, NARROW_M) for anchor in shapely.buffer(polygons[narrow], NARROW_M)),
+        *((anchor, SLIVER_M) for anchor in shapely.buffer(np.delete(corners, drawn), FINE_M)),
+    ]
+    wide = polygons[~narrow]
+    tree = shapely.STRtree(wide)
+    found: list[BaseGeometry] = []
+    for anchor, margin_m in anchors:
+        window = shapely.box(*shapely.buffer(anchor, margin_m).bounds)
+        parts = _parts(open_in_window(region, window, xy, radius_m, at_least, FINE_M))
+        parts = parts[shapely.intersects(anchor, parts)]
+        found += np.delete(parts, tree.query(parts, predicate="intersects")[0]).tolist()
+    return np.concatenate([wide, _parts(shapely.union_all(found))])
+
+
+def _corners_in(region: BaseGeometry, xy: XY, radius_m: Floats, at_least: int) -> Geometries:
+    """The corners of what is open in a region, as points."""
+    from twin.coverage.arcs import open_corners
+
+    near = np.flatnonzero(shapely.distance(region, np.asarray(shapely.points(xy), object)) <= radius_m)
+    sx, sy, r = (np.array(v[near]) for v in (*xy.T, radius_m))
+    corners = np.asarray(shapely.points(open_corners(sx, sy, r, at_least)), object)
+    return corners[shapely.intersects(region, corners)]
 
 
 def _parts(region: BaseGeometry) -> Geometries:

@@ -26,13 +26,48 @@ MAX_DEVIATION_M = 0.05
 
 def discs(xy: XY, radius_m: float, max_deviation_m: float = MAX_DEVIATION_M) -> Geometries:
     """A polygon for each centre, of the circle's area, within ``max_deviation_m`` of it."""
-    # A polygon of the circle's area stands out by radius · step² / 12 at its corners; one corner more for the rest.
-    n = max(8, 1 + math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * max_deviation_m))))
-    step = 2 * math.pi / n
-    angles = step * np.arange(n)
-    equal_area_radius_m = radius_m * math.sqrt(step / math.sin(step))
-    ring = equal_area_radius_m * np.column_stack([np.cos(angles), np.sin(angles)])
+    n = _corners(radius_m, max_deviation_m)
+    ring = _arc(radius_m, 2 * math.pi / n, n)
     return np.asarray(shapely.polygons(xy[:, None, :] + ring[None, :, :]), dtype=object)
+
+
+def _corners(radius_m: float, max_deviation_m: float) -> int:
+    # A polygon of the circle's area stands out by radius · step² / 12 at its corners; one corner more for the rest.
+    return max(8, 1 + math.ceil(2 * math.pi * math.sqrt(radius_m / (12 * max_deviation_m))))
+
+
+def _arc(radius_m: float, step: float, n: int, first: float = 0.0) -> XY:
+    angles = first + step * np.arange(n)
+    equal_area_radius_m = radius_m * math.sqrt(step / math.sin(step))
+    return equal_area_radius_m * np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def sector(centre: XY, radius_m: float, window: BaseGeometry, max_deviation_m: float) -> BaseGeometry:
+    """What a disc has in common with a window, and more elsewhere: drawn closely, but only as far as is needed."""
+    middle = shapely.get_coordinates(shapely.centroid(window))[0]
+    reach = float(np.hypot(*(shapely.get_coordinates(window) - middle).T).max()) + 1.0
+    dx, dy = middle - centre
+    if math.hypot(dx, dy) <= 2 * reach:
+        disc: BaseGeometry = discs(centre[None, :], radius_m, max_deviation_m)[0]
+        return disc
+    step = 2 * math.pi / _corners(radius_m, max_deviation_m)
+    half = math.asin(reach / math.hypot(dx, dy))
+    n = math.ceil(2 * half / step) + 1
+    return shapely.Polygon(np.vstack([centre, centre + _arc(radius_m, step, n, math.atan2(dy, dx) - half)]))
+
+
+def open_in_window(
+    region: BaseGeometry, window: BaseGeometry, xy: XY, radius_m: NDArray[np.float64], at_least: int,
+    max_deviation_m: float,
+) -> BaseGeometry:  # fmt: skip
+    """What of ``region`` in a small window is open, drawn closely. As :func:`open_region`."""
+    near = shapely.distance(window, np.asarray(shapely.points(xy), object)) <= radius_m
+    spots, n_at = np.unique(np.column_stack([radius_m, xy])[near], axis=0, return_counts=True)
+    inside = polygonal(shapely.intersection(region, window))
+    drawn = [sector(spot[1:], float(spot[0]), window, max_deviation_m) for spot in spots]
+    if not drawn:
+        return inside
+    return _below_depth(inside, np.array(drawn, object), n_at, at_least)
 
 
 def open_region(
@@ -56,22 +91,25 @@ def open_region(
     if (farthest_corner_m <= radii).sum() >= at_least:
         return shapely.MultiPolygon()
     near = shapely.distance(region, np.asarray(shapely.points(xy), object)) <= radii
-    drawn = [discs(xy[near & (radii == r)], float(r), max_deviation_m) for r in np.unique(radii[near])]
-    if not drawn:
+    spots, n_at = np.unique(np.column_stack([radii, xy])[near], axis=0, return_counts=True)
+    if len(spots) == 0:
         return region
+    drawn = [discs(spots[spots[:, 0] == r, 1:], float(r), max_deviation_m) for r in np.unique(spots[:, 0])]
     if at_least > 1:
-        return _below_depth(region, np.concatenate(drawn), at_least)
+        return _below_depth(region, np.concatenate(drawn), n_at, at_least)
     return polygonal(region.difference(shapely.union_all(np.concatenate(drawn))))
 
 
-def _below_depth(region: BaseGeometry, polygons: Geometries, at_least: int) -> BaseGeometry:
-    """What of a region lies in fewer than ``at_least`` polygons: the faces that all the outlines make, each counted."""
+def _below_depth(region: BaseGeometry, polygons: Geometries, n_at: NDArray[np.int64], at_least: int) -> BaseGeometry:
+    """What of a region lies in fewer than ``at_least`` polygons, each taken ``n_at`` times: the faces that all the
+    outlines make, each counted."""
     lines = shapely.union_all(np.concatenate([shapely.boundary(polygons), [region.boundary]]))
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
     inside = shapely.point_on_surface(faces)
     in_region = shapely.intersects(region, inside)
     faces, inside = faces[in_region], inside[in_region]
-    depth = np.bincount(shapely.STRtree(polygons).query(inside, predicate="intersects")[0], minlength=len(faces))
+    face, polygon = shapely.STRtree(polygons).query(inside, predicate="intersects")
+    depth = np.bincount(face, n_at[polygon], len(faces))
     return polygonal(shapely.union_all(faces[depth < at_least]))
 
 

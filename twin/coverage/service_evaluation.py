@@ -19,6 +19,7 @@ from twin.coverage.open_parts import OpenParts, finely_drawn
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
 from twin.coverage.scope import assign_to_areas, groups_of, polygonal
 from twin.coverage.service import XY, nearest_distance_m, number_in_reach
+from twin.coverage.service_rows import rows_of, shares_by_owner
 from twin.coverage.service_zones import (
     FULLY_OPEN,
     FULLY_SERVED,
@@ -55,6 +56,7 @@ class ServiceEvaluation(Evaluation):
         self.denominator, self.at_least, self.margin_m = denominator, at_least, margin_m
         self.demand = demand_named(scene, denominator, self.scope)
         self._settled: dict[int, tuple[Tessellation, Floats]] = {}
+        self._settled_before: tuple[dict[int, tuple[Tessellation, Floats]], Stations] | None = None
         self._known_gaps = KnownGaps()
 
     @abstractmethod
@@ -85,16 +87,21 @@ class ServiceEvaluation(Evaluation):
         (drawn anew, their points may begin elsewhere)."""
         if not isinstance(before, ServiceEvaluation) or not self._asks_the_same(before):
             return
-        for known, (cut, served_m2) in before._settled.items():
-            self._settled[known] = (cut, cut.updated_m2(served_m2, before.stations, self.stations, self.at_least))
-        if "population_served" in vars(before):
+        self._settled_before = (dict(before._settled), before.stations)
+        if "population_served" in vars(before) and self._people == before._people:
             self.population_served = self._updated(before)
         if drawings and "open_parts" in vars(before):
-            self._known_gaps = before._known_gaps.after(changed_places(before.stations.xy, self.stations.xy))
+            self._known_gaps = before._known_gaps.after(self._places_of_others(before))
             self.open_parts = [
                 parts.redrawn(zone.shape, before.stations, self.stations, i, self.at_least)
                 for i, (zone, parts) in enumerate(zip(self.zones, before.open_parts, strict=True))
             ]
+
+    def _places_of_others(self, before: ServiceEvaluation) -> XY:
+        """Where an asset counted that does not now, or the other way round; also one that took another's place."""
+        columns = ["key", "lng", "lat"]
+        old, new = (set(e.servers.counted.frame[columns].itertuples(index=False, name=None)) for e in (before, self))
+        return self.scope.frame.forward(np.array([row[1:] for row in sorted(old ^ new)], np.float64).reshape(-1, 2))
 
     def _asks_the_same(self, other: ServiceEvaluation) -> bool:
         asked = [
@@ -168,9 +175,17 @@ class ServiceEvaluation(Evaluation):
         """(f,) of each fragment."""
         known = self._settled.get(id(tessellation))
         if known is None:
-            known = (tessellation, tessellation.served_m2(self.stations, self.at_least))
+            known = (tessellation, self._settle(tessellation))
             self._settled[id(tessellation)] = known
         return known[1]
+
+    def _settle(self, tessellation: Tessellation) -> Floats:
+        if self._settled_before is not None:
+            settled, stations = self._settled_before
+            if id(tessellation) in settled:
+                served_m2 = settled[id(tessellation)][1]
+                return tessellation.updated_m2(served_m2, stations, self.stations, self.at_least)
+        return tessellation.served_m2(self.stations, self.at_least)
 
     @cached_property
     def open_by_zone(self) -> list[float]:
@@ -228,6 +243,11 @@ class ServiceEvaluation(Evaluation):
         found = demand_named(self.scene, POPULATION, self.scope)
         return found if isinstance(found, PointDemand) else None
 
+    @property
+    def _people(self) -> bytes | None:
+        grid = self.scene.snapshot.grids.get(POPULATION)
+        return None if grid is None else grid.digest
+
     @cached_property
     def population_served(self) -> NDArray[np.bool_]:
         assert self.population is not None
@@ -278,37 +298,18 @@ class ServiceEvaluation(Evaluation):
 
     def _rows_of(self, areas: tuple[Area, ...]) -> list[AreaRow]:
         cut = self.base if areas == self.towns else self.tessellation(WORKING_RESOLUTION, areas)
-        inside = cut.part >= 0
-        whole, served = (
-            np.bincount(cut.part[inside], m2[inside], len(areas)) for m2 in (cut.area_m2, self.served_m2(cut))
-        )
-        shares = self._shares_by_area(areas)
-        rows = []
-        for i, area in enumerate(areas):
-            if whole[i] < 1.0:
-                continue
-            open_m2 = float(whole[i] - served[i])
-            share = share_of(served[i], whole[i]) if shares is None else shares[i]
-            rows.append(
-                AreaRow.of(area, share, area_km2=float(whole[i]) / 1e6, target=1.0, met=open_m2 < NEGLIGIBLE_OPEN_M2,
-                           share=share, shortfall=open_m2 / 1e6)
-            )  # fmt: skip
-        return rows
+        return rows_of(areas, cut, self.served_m2(cut), self._shares_by_area(areas))
 
     def _shares_by_area(self, areas: tuple[Area, ...]) -> list[float | None] | None:
         """By the denominator; None where that is the ground itself."""
         demand = self.demand
         if isinstance(demand, PointDemand):
-            owner, served = assign_to_areas(list(areas), demand.lnglat), self.is_served(demand.lnglat)
-            total = np.bincount(owner + 1, demand.amount, len(areas) + 1)[1:]
-            reached = np.bincount(owner + 1, demand.amount * served, len(areas) + 1)[1:]
-        elif demand.shape is None:
+            served = demand.amount * self.is_served(demand.lnglat)
+            return shares_by_owner(assign_to_areas(list(areas), demand.lnglat), demand.amount, served, len(areas))
+        if demand.shape is None:
             return None
-        else:
-            cut = self._ground_by(demand, areas)
-            total = np.bincount(cut.part + 1, cut.area_m2, len(areas) + 1)[1:]
-            reached = np.bincount(cut.part + 1, self.served_m2(cut), len(areas) + 1)[1:]
-        return [share_of(r, t) if t > 0 else None for r, t in zip(reached, total, strict=True)]
+        cut = self._ground_by(demand, areas)
+        return shares_by_owner(cut.part, cut.area_m2, self.served_m2(cut), len(areas))
 
     # --- gaps ---
 
