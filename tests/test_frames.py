@@ -171,6 +171,20 @@ def test_a_radius_is_drawn_right_far_from_the_origin(from_origin_m: float, withi
         assert np.abs(drawn - 1500).max() < within_m
 
 
+@pytest.mark.parametrize("from_origin_m", [0, 20_000, 60_000, 100_000])
+def test_offsets_are_taken_to_true_metres_without_a_change_of_area(from_origin_m: float) -> None:
+    geod, frame = Geod(ellps="WGS84"), MetricFrame(121.4, 31.1)
+    around = np.arange(0.0, 360.0, 15.0)
+    for azimuth in around:
+        lng, lat, _ = geod.fwd(frame.lng0, frame.lat0, azimuth, from_origin_m)
+        rim = geod.fwd(np.full(24, lng), np.full(24, lat), around, np.full(24, 1500.0))[:2]
+        centre = frame.forward(np.array([[lng, lat]]))
+        ((a, b, c, d),) = frame.to_local(centre)
+        east, north = (frame.forward(np.column_stack(rim)) - centre).T
+        assert np.hypot(a * east + b * north, c * east + d * north) == pytest.approx(1500, abs=1e-3)
+        assert a * d - b * c == pytest.approx(1, abs=1e-14)
+
+
 def test_a_metric_frame_takes_one_geometry_or_many_and_comes_back() -> None:
     boxes = np.array([shapely.box(121.3, 31.0, 121.4, 31.1), shapely.Point(121.3, 31.2)], dtype=object)
     frame = MetricFrame.around(boxes)

@@ -211,6 +211,23 @@ class MetricFrame:
         xy = np.column_stack(_metric_transformer(self).transform(points[:, 0], points[:, 1]))
         return np.where(np.isinf(xy), ANTIPODE_M, xy)
 
+    def to_local(self, xy: Floats) -> Floats:
+        """At each of (n, 2) places of the plane, the (2, 2) matrix that takes small offsets there to true metres.
+
+        Its determinant is 1: areas stay what they are, and lengths of some kilometres become right to a millimetre.
+        (n, 4), row by row.
+        """
+        lng, lat = self.inverse(xy).T
+        step = np.degrees(1e-5)
+        east, west = (self.forward(np.column_stack([lng + s, lat])) for s in (step, -step))
+        north, south = (self.forward(np.column_stack([lng, lat + s])) for s in (step, -step))
+        bend = 1 - ECC2 * np.sin(np.radians(lat)) ** 2
+        along_east = 2e-5 * SEMI_MAJOR_M * np.cos(np.radians(lat)) / np.sqrt(bend)
+        along_north = 2e-5 * SEMI_MAJOR_M * (1 - ECC2) / bend**1.5
+        (a, c), (b, d) = ((east - west).T / along_east), ((north - south).T / along_north)
+        matrix: Floats = np.column_stack([d, -b, -c, a]) / np.sqrt(a * d - b * c)[:, None]
+        return matrix
+
     def inverse(self, xy: Floats) -> LngLat:
         """(n, 2) metres back to (n, 2) degrees."""
         points = np.asarray(xy, np.float64)

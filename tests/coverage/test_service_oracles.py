@@ -17,9 +17,7 @@ from twin.coverage.scope import Scope
 from twin.model import Snapshot
 
 TOTAL_TOLERANCE = 2e-6
-NEAR_CELL_TOLERANCE = 1e-5
-FAR_CELL_TOLERANCE = 1e-4
-"""The plane strays from geodesics by 5 mm at the district's corners (see MetricFrame): of a cell that an arc crosses."""
+CELL_TOLERANCE = 1e-5
 
 
 def small_scene() -> ServiceScene:
@@ -62,14 +60,14 @@ def assert_agrees(scene: ServiceScene, expected_m2: np.ndarray, total: float, ce
 
 def test_areas_are_those_of_geodesic_discs():
     scene = small_scene()
-    assert_agrees(scene, truth(scene).cell_m2, TOTAL_TOLERANCE, NEAR_CELL_TOLERANCE)
+    assert_agrees(scene, truth(scene).cell_m2, TOTAL_TOLERANCE, CELL_TOLERANCE)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_stations", [600, 3000])
 def test_areas_of_the_district_are_those_of_geodesic_discs(n_stations):
     scene = district_scene(n_stations)
-    assert_agrees(scene, truth(scene).cell_m2, TOTAL_TOLERANCE, FAR_CELL_TOLERANCE)
+    assert_agrees(scene, truth(scene).cell_m2, TOTAL_TOLERANCE, CELL_TOLERANCE)
 
 
 @pytest.mark.postgis

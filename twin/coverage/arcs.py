@@ -11,6 +11,9 @@ Where a circle is cut, arcs and edges must agree, also where they barely touch: 
 What comes out does not depend on the order of the stations: those that cross a fragment are sorted by place, and
 those at one spot are taken as one.
 
+An equal-area plane bends lengths, by some parts in a million some ten kilometres from its origin: each fragment has a matrix
+of determinant 1 that makes its neighbourhood true to length, so that areas stay and circles are round.
+
 ``numba`` compiles this module when it is imported (half a minute once, then from its cache): import it where it is used.
 """
 
@@ -26,6 +29,8 @@ TAU = 2 * math.pi
 OUTSIDE = 1 << 40
 """More than any sum of weights: marks the angles at which a circle has left the piece."""
 
+FRAME_M = 1.0
+"""More than a plane adds to a radius."""
 MANY = 64
 """Above so many events, inserting them one by one is slow."""
 
@@ -50,16 +55,14 @@ def _sort(n: int, key: Any, other: Any) -> None:
 
 
 @_jit
-def _edges_area(
-    vx: Any, vy: Any, ox: float, oy: float, cx: Any, cy: Any, r: Any, w: Any, need: int, at: Any, step: Any
-) -> float:
+def _edges_area(vx: Any, vy: Any, cx: Any, cy: Any, r: Any, w: Any, need: int, at: Any, step: Any) -> float:
     """The integral over the served stretches of a piece's edges."""
     area = 0.0
     m, k = len(vx), len(cx)
     for e in range(m):
-        x0, y0 = vx[e] - ox, vy[e] - oy
+        x0, y0 = vx[e], vy[e]
         f = e + 1 if e + 1 < m else 0
-        dx, dy = vx[f] - ox - x0, vy[f] - oy - y0
+        dx, dy = vx[f] - x0, vy[f] - y0
         length = math.sqrt(dx * dx + dy * dy)
         if length == 0.0:
             continue
@@ -102,15 +105,13 @@ def _cover(phi: float, half: float, weight: int, n: int, base: int, at: Any, ste
 
 
 @_jit
-def _leave_piece(
-    vx: Any, vy: Any, ox: float, oy: float, x: float, y: float, radius: float, at: Any, step: Any
-) -> tuple[int, int]:
+def _leave_piece(vx: Any, vy: Any, x: float, y: float, radius: float, at: Any, step: Any) -> tuple[int, int]:
     """Note the angles at which a circle is outside a piece: events, depth at 0; -1 events: it never enters."""
     n, base, m = 0, 0, len(vx)
     for e in range(m):
-        x0, y0 = vx[e] - ox, vy[e] - oy
+        x0, y0 = vx[e], vy[e]
         f = e + 1 if e + 1 < m else 0
-        dx, dy = vx[f] - ox - x0, vy[f] - oy - y0
+        dx, dy = vx[f] - x0, vy[f] - y0
         length = math.sqrt(dx * dx + dy * dy)
         if length == 0.0:
             continue
@@ -142,14 +143,12 @@ def _enter_others(q: int, cx: Any, cy: Any, r: Any, w: Any, n: int, base: int, a
 
 
 @_jit
-def _arcs_area(
-    vx: Any, vy: Any, ox: float, oy: float, cx: Any, cy: Any, r: Any, w: Any, need: int, at: Any, step: Any
-) -> float:
-    """The integral over the arcs, inside a piece, that bound what is served. Centres are relative to ``ox, oy``."""
+def _arcs_area(vx: Any, vy: Any, cx: Any, cy: Any, r: Any, w: Any, need: int, at: Any, step: Any) -> float:
+    """The integral over the arcs, inside a piece, that bound what is served."""
     area = 0.0
     for q in range(len(cx)):
         x, y, radius = cx[q], cy[q], r[q]
-        n, base = _leave_piece(vx, vy, ox, oy, x, y, radius, at, step)
+        n, base = _leave_piece(vx, vy, x, y, radius, at, step)
         if n < 0:
             continue
         n, depth = _enter_others(q, cx, cy, r, w, n, base, at, step)
@@ -189,7 +188,7 @@ def _sort_and_merge(n: int, cx: Any, cy: Any, r: Any, w: Any) -> int:
 
 @_jit
 def _gather(
-    x: float, y: float, reach: float, need: int, radius: Any, sx: Any, sy: Any, weight: Any, west: float, south: float,
+    x: float, y: float, reach: float, local: Any, need: int, radius: Any, sx: Any, sy: Any, weight: Any, west: float, south: float,
     size: float, columns: int, rows: int, start: Any, order: Any, widest: float, cx: Any, cy: Any, r: Any, w: Any,
 ) -> int:  # fmt: skip
     """Collect the discs that cross the circle of ``reach`` round a fragment's centre, relative to it and sorted.
@@ -197,14 +196,15 @@ def _gather(
     -1: it is served through and through. Else how many were collected; ``w`` of them must still sum to what is lacking,
     which is left in ``w[n]``.
     """
-    span = widest + reach
+    span = widest + reach + FRAME_M
     first, last = max(0, int((x - span - west) / size)), min(columns - 1, int((x + span - west) / size))
     bottom, top = max(0, int((y - span - south) / size)), min(rows - 1, int((y + span - south) / size))
     n, full = 0, 0
     for row in range(bottom, top + 1):
         for slot in range(start[row * columns + first], start[row * columns + last + 1]):
             i = order[slot]
-            dx, dy = sx[i] - x, sy[i] - y
+            px, py = sx[i] - x, sy[i] - y
+            dx, dy = local[0] * px + local[1] * py, local[2] * px + local[3] * py
             d2 = dx * dx + dy * dy
             inner, outer = radius[i] - reach, radius[i] + reach
             if inner >= 0.0 and d2 <= inner * inner:
@@ -221,13 +221,14 @@ def _gather(
 
 @nb.njit(
     nb.void(
-        _INTS, _FLOATS, _FLOATS, _FLOATS, _FLOATS, _INTS, _INTS, _INTS, _FLOATS, _FLOATS, nb.int64, nb.float64[:, ::1],
+        _INTS, _FLOATS, _FLOATS, _FLOATS, nb.float64[:, ::1], _FLOATS, _INTS, _INTS, _INTS, _FLOATS, _FLOATS, nb.int64,
+        nb.float64[:, ::1],
         _FLOATS, _FLOATS, _INTS, nb.float64, nb.float64, nb.float64, nb.int64, nb.int64, _INTS, _INTS, _FLOATS,
     ),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def served_areas(
-    which: Any, fx: Any, fy: Any, reach: Any, whole: Any, zone: Any, first_piece: Any, first_vertex: Any, vx: Any,
+    which: Any, fx: Any, fy: Any, reach: Any, local: Any, whole: Any, zone: Any, first_piece: Any, first_vertex: Any, vx: Any,
     vy: Any, need: int, radius: Any, sx: Any, sy: Any, weight: Any, west: float, south: float, size: float,
     columns: int, rows: int, start: Any, order: Any, out: Any,
 ) -> None:  # fmt: skip
@@ -236,6 +237,7 @@ def served_areas(
     Args:
         which: (n,) indices of fragments.
         fx, fy, reach, whole, zone: (f,) centre, bounding radius, area and zone of every fragment, metres.
+        local: (f, 4) what takes the plane's offsets from a fragment's centre to true metres, row by row.
         first_piece: (f + 1,) where each fragment's convex pieces begin.
         first_vertex: (pieces + 1,) where each piece's vertices begin in ``vx, vy``; counter-clockwise.
         need: how many stations a place must be within reach of, at least 1.
@@ -252,10 +254,11 @@ def served_areas(
         most = max(most, first_vertex[piece + 1] - first_vertex[piece])
     cx, cy, r = np.empty(n_stations + 1), np.empty(n_stations + 1), np.empty(n_stations + 1)
     w = np.empty(n_stations + 1, np.int64)
+    px, py = np.empty(most), np.empty(most)
     at, step = np.empty(2 * (n_stations + most)), np.empty(2 * (n_stations + most), np.int64)
     for f in which:
         n = _gather(
-            fx[f], fy[f], reach[f], need, radius[zone[f]], sx, sy, weight, west, south, size, columns, rows, start,
+            fx[f], fy[f], reach[f], local[f], need, radius[zone[f]], sx, sy, weight, west, south, size, columns, rows, start,
             order, widest, cx, cy, r, w,
         )  # fmt: skip
         if n < 0:
@@ -265,9 +268,13 @@ def served_areas(
         area = 0.0
         if w[:n].sum() >= lacking:
             for piece in range(first_piece[f], first_piece[f + 1]):
-                a, b = first_vertex[piece], first_vertex[piece + 1]
-                area += _edges_area(vx[a:b], vy[a:b], fx[f], fy[f], cx[:n], cy[:n], r[:n], w[:n], lacking, at, step)
-                area += _arcs_area(vx[a:b], vy[a:b], fx[f], fy[f], cx[:n], cy[:n], r[:n], w[:n], lacking, at, step)
+                m = 0
+                for v in range(first_vertex[piece], first_vertex[piece + 1]):
+                    dx, dy = vx[v] - fx[f], vy[v] - fy[f]
+                    px[m], py[m] = local[f, 0] * dx + local[f, 1] * dy, local[f, 2] * dx + local[f, 3] * dy
+                    m += 1
+                area += _edges_area(px[:m], py[:m], cx[:n], cy[:n], r[:n], w[:n], lacking, at, step)
+                area += _arcs_area(px[:m], py[:m], cx[:n], cy[:n], r[:n], w[:n], lacking, at, step)
         out[f] = min(max(area, 0.0), whole[f])
 
 
@@ -302,7 +309,7 @@ def fragments_near(fx: Any, fy: Any, reach: Any, sx: Any, sy: Any, radius_m: flo
     near = np.empty(len(fx), np.int64)
     n = 0
     for f in range(len(fx)):
-        limit = radius_m + reach[f]
+        limit = radius_m + reach[f] + FRAME_M
         for i in range(len(sx)):
             dx, dy = sx[i] - fx[f], sy[i] - fy[f]
             if dx * dx + dy * dy <= limit * limit:

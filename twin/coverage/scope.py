@@ -24,6 +24,8 @@ MAX_CELLS = 1_000_000
 SHARED_M2 = 1.0
 """Neighbours whose common border was drawn twice overlap by less."""
 WHOLE_EDGES_DEG = 360.0
+CELLS_AT_ONCE = 50_000
+"""On the way from an id to a polygon a cell takes ten times the memory that it does in the end."""
 POLYGON = 3
 MAX_EXTENT_DEG = 2.0
 WRITTEN_M = 0.05
@@ -217,7 +219,8 @@ def clip(polygons: Geometries, shape: BaseGeometry) -> Geometries:
 
 def project_cells(frame: MetricFrame, cells: Cells) -> Geometries:
     """Outlines of cells in a metric frame. Their edges are straight in the plane: cells have no edges on a parallel."""
-    return np.asarray(frame.project(cell_polygons(cells), WHOLE_EDGES_DEG), dtype=object)
+    blocks = np.array_split(cells, 1 + len(cells) // CELLS_AT_ONCE)
+    return np.concatenate([np.asarray(frame.project(cell_polygons(b), WHOLE_EDGES_DEG), dtype=object) for b in blocks])
 
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:

@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.scope import POLYGON, SHARED_M2, Scope, polygonal, project_cells
 from twin.coverage.service import XY
+from twin.frames import MetricFrame
 from twin.model import Cells, Geometries
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,9 @@ MAX_BUCKETS = 1_000
 """On a side."""
 EVERYWHERE_M = 2e7
 """From any place to its antipode."""
+SHAPES_AT_ONCE = 50_000
+BENT = 1e-4
+"""More than a plane changes a length, relatively."""
 SLIVER_M2 = 1e-6
 """What rounding leaves where two borders meet."""
 FEW = 2_000
@@ -69,6 +73,7 @@ class Tessellation:
         cell, zone, part: (f,) each fragment's cell (an index of ``cells``), zone, and part (-1: in none of them).
         area_m2: (f,) exact in the plane.
         x, y, reach_m: (f,) the circle round each fragment.
+        local: (f, 4) what takes the plane's offsets from there to true metres, row by row.
         first_piece: (f + 1,); first_vertex: (pieces + 1,); vx, vy: corners of convex pieces, counter-clockwise.
     """
 
@@ -80,6 +85,7 @@ class Tessellation:
     x: Floats
     y: Floats
     reach_m: Floats
+    local: Floats
     first_piece: Ints
     first_vertex: Ints
     vx: Floats
@@ -131,7 +137,7 @@ class Tessellation:
 
         def settle(some: Ints) -> None:
             served_areas(
-                some, self.x, self.y, self.reach_m, self.area_m2, self.zone, self.first_piece, self.first_vertex,
+                some, self.x, self.y, self.reach_m, self.local, self.area_m2, self.zone, self.first_piece, self.first_vertex,
                 self.vx, self.vy, at_least, stations.radius_m, sx, sy, stations.weight, west, south, size, columns,
                 rows, start, order, out,
             )  # fmt: skip
@@ -214,7 +220,7 @@ def tessellate(
     shapes = np.concatenate(pieces) if pieces else np.empty(0, object)
     _give_slivers_to_neighbours(label, shapes)
     order = np.lexsort(label.T[::-1])
-    return _assemble(cells, label[order], shapes[order])
+    return _assemble(cells, label[order], shapes[order], scope.frame)
 
 
 def _give_slivers_to_neighbours(label: Ints, shapes: Geometries) -> None:
@@ -250,12 +256,10 @@ def _fragments(region: BaseGeometry, hexagons: Geometries, tree: shapely.STRtree
     return np.concatenate([cell[inside], cell[~inside][kept]]), np.concatenate([hexagons[cell[inside]], cut[kept]])
 
 
-def _assemble(cells: Cells, label: Ints, shapes: Geometries) -> Tessellation:
-    convex, owner = _convex_pieces(shapes)
-    vertices, piece = shapely.get_coordinates(shapely.get_exterior_ring(convex), return_index=True)
-    last = np.flatnonzero(np.append(piece[1:] != piece[:-1], True)) if len(piece) else piece
-    vertices, piece = np.delete(vertices, last, axis=0), np.delete(piece, last)
-    first_vertex = np.searchsorted(piece, np.arange(len(convex) + 1))
+def _assemble(cells: Cells, label: Ints, shapes: Geometries, frame: MetricFrame | None = None) -> Tessellation:
+    vertices, corners, owner = _corners(shapes)
+    piece = np.repeat(np.arange(len(corners)), corners)
+    first_vertex = np.append(0, np.cumsum(corners))
     first_piece = np.searchsorted(owner, np.arange(len(shapes) + 1))
     begin = first_vertex[first_piece[:-1]]
     of = owner[piece]
@@ -264,11 +268,45 @@ def _assemble(cells: Cells, label: Ints, shapes: Geometries) -> Tessellation:
     following = np.arange(1, len(piece) + 1)
     following[first_vertex[1:] - 1] = first_vertex[:-1]
     area = np.add.reduceat((x * y[following] - x[following] * y) / 2, begin)
-    reach = np.maximum.reduceat(np.hypot(x, y), begin) + SLIVER_M2
+    reach = np.maximum.reduceat(np.hypot(x, y), begin) * (1 + BENT) + SLIVER_M2
+    local = (
+        np.tile([1.0, 0.0, 0.0, 1.0], (len(east), 1))
+        if frame is None
+        else frame.to_local(np.column_stack([east, north]))
+    )
     used, cell = np.unique(label[:, 0], return_inverse=True)
     zone, part = (np.ascontiguousarray(v) for v in (label[:, 1], label[:, 2]))
     vx, vy = (np.ascontiguousarray(v) for v in vertices.T)
-    return Tessellation(cells[used], cell, zone, part, area, east, north, reach, first_piece, first_vertex, vx, vy)
+    return Tessellation(
+        cells[used],
+        cell,
+        zone,
+        part,
+        area,
+        east,
+        north,
+        reach,
+        np.ascontiguousarray(local),
+        first_piece,
+        first_vertex,
+        vx,
+        vy,
+    )
+
+
+def _corners(shapes: Geometries) -> tuple[XY, Ints, Ints]:
+    """Of the convex pieces of some shapes: the corners, how many each piece has, and whose piece it is."""
+    vertices, corners, owners = [], [], []
+    for begin in range(0, len(shapes), SHAPES_AT_ONCE):
+        convex, owner = _convex_pieces(shapes[begin : begin + SHAPES_AT_ONCE])
+        rings = shapely.get_exterior_ring(convex)
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        vertices.append(points[:-1][ring[1:] == ring[:-1]])
+        corners.append(shapely.get_num_points(rings) - 1)
+        owners.append(owner + begin)
+    if not vertices:
+        return np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64)
+    return np.concatenate(vertices), np.concatenate(corners).astype(np.int64), np.concatenate(owners)
 
 
 def _convex_pieces(shapes: Geometries) -> tuple[Geometries, Ints]:
