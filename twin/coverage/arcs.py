@@ -204,16 +204,20 @@ def _gather(
         for slot in range(start[row * columns + first], start[row * columns + last + 1]):
             i = order[slot]
             px, py = sx[i] - x, sy[i] - y
-            dx, dy = local[0] * px + local[1] * py, local[2] * px + local[3] * py
-            d2 = dx * dx + dy * dy
+            d2 = px * px + py * py
             inner, outer = radius[i] - reach, radius[i] + reach
-            if inner >= 0.0 and d2 <= inner * inner:
+            if inner >= FRAME_M and d2 <= (inner - FRAME_M) * (inner - FRAME_M):
                 full += weight[i]
-                if full >= need:
-                    return -1
-            elif d2 < outer * outer:
-                cx[n], cy[n], r[n], w[n] = dx, dy, radius[i], weight[i]
-                n += 1
+            elif d2 < (outer + FRAME_M) * (outer + FRAME_M):
+                dx, dy = local[0] * px + local[1] * py, local[2] * px + local[3] * py
+                d2 = dx * dx + dy * dy
+                if inner >= 0.0 and d2 <= inner * inner:
+                    full += weight[i]
+                elif d2 < outer * outer:
+                    cx[n], cy[n], r[n], w[n] = dx, dy, radius[i], weight[i]
+                    n += 1
+            if full >= need:
+                return -1
     n = _sort_and_merge(n, cx, cy, r, w)
     w[n] = need - full
     return n
