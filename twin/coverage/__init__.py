@@ -29,6 +29,7 @@ from twin.coverage.counting import NoData
 from twin.coverage.parameters import most_alike, read_parameters, unknown_words
 from twin.coverage.readings import Alternatives
 from twin.coverage.result import Evaluation, Scene
+from twin.coverage.selection import readings_of_states
 from twin.coverage.targets import target_faults
 from twin.errors import BadParameter, Fault, Words
 
@@ -86,9 +87,9 @@ RULES: dict[str, Rule] = {
         _series("vital-signs"),
         _series("net-access"),
         _series("net-home"),
-        Rule("count", "count", count_kind.CountParameters, count_kind.evaluate, None, readings=count_kind.readings),
+        Rule("count", "count", count_kind.CountParameters, count_kind.evaluate, None, readings=readings_of_states),
         Rule("share", "share", share_kind.ShareParameters, share_kind.evaluate, None, readings=share_kind.readings),
-        Rule("density", "density", density_kind.DensityKindParameters, density_kind.evaluate, None, readings=density_kind.readings),
+        Rule("density", "density", density_kind.DensityKindParameters, density_kind.evaluate, None, readings=readings_of_states),
         Rule("service", "service", service_kind.ServiceParameters, service_kind.evaluate, None, readings=service_kind.readings),
     )
 }  # fmt: skip

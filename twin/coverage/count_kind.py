@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twin.coverage.counting import Count, NoData
-from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Scene
 from twin.coverage.selection import choose, selection_faults
 from twin.errors import Fault
@@ -25,11 +24,6 @@ class CountParameters:
     @staticmethod
     def faults_among(values: Mapping[str, Any]) -> list[Fault]:
         return selection_faults(values, "where")
-
-
-def readings(_scene: Scene, parameters: CountParameters) -> Alternatives:
-    """In which state a device counts."""
-    return {"states": first(parameters.states, BUILT, ("operating",))}
 
 
 def evaluate(scene: Scene, parameters: CountParameters) -> Evaluation:

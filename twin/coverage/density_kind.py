@@ -11,7 +11,6 @@ import numpy as np
 
 from twin.coverage.counting import NoData
 from twin.coverage.density import Density, DensityParameters, Inventory
-from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Scene
 from twin.coverage.selection import choose, selection_faults
 from twin.errors import Fault, Words
@@ -32,11 +31,6 @@ class DensityKindParameters(DensityParameters):
     @staticmethod
     def faults_among(values: Mapping[str, Any]) -> list[Fault]:
         return selection_faults(values, "where")
-
-
-def readings(_scene: Scene, parameters: DensityKindParameters) -> Alternatives:
-    """In which state a device counts."""
-    return {"states": first(parameters.states, BUILT, ("operating",))}
 
 
 def evaluate(scene: Scene, parameters: DensityKindParameters) -> Evaluation:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from twin.coverage.parameters import most_alike, parameter_fault, unknown_words
+from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Scene
 from twin.errors import Fault, RuleUnready, Words
 from twin.layers import LAYERS, Field
-from twin.model import LayerTable, Lifecycle
+from twin.model import BUILT, LayerTable, Lifecycle
 from twin.plan import KeyPath
 
 NOT_RECORDED = ("", "unknown")
@@ -191,3 +192,15 @@ def _said(field: Field, value: Any) -> tuple[str, str]:
     low, high = ("" if limit is None else f"{limit:g}" for limit in (field.minimum, field.maximum))
     span = f" ({low}–{high}{f' {field.unit}' if field.unit else ''})" if low or high or field.unit else ""
     return f"应为数字{span}", f"must be a number{span}"
+
+
+class OfStates(Protocol):
+    """Parameters that say in which states an asset counts."""
+
+    @property
+    def states(self) -> tuple[Lifecycle, ...]: ...
+
+
+def readings_of_states(_scene: Scene, parameters: OfStates) -> Alternatives:
+    """In which state a device counts: built, or in operation."""
+    return {"states": first(parameters.states, BUILT, ("operating",))}
