@@ -10,7 +10,21 @@ import numpy as np
 import pytest
 import shapely
 
-from tests.world import CENTRE, HAND, LONG_AGO, NOW, PLAN, area, charger, district, offset, square, twin_with
+from tests.world import (
+    CENTRE,
+    HAND,
+    LONG_AGO,
+    NOW,
+    PLAN,
+    area,
+    camera,
+    charger,
+    district,
+    offset,
+    radio_site,
+    square,
+    twin_with,
+)
 from twin.engine import Twin
 from twin.errors import BadParameter, NotFound, RuleUnready
 from twin.model import Change, Edit, Source
@@ -187,3 +201,49 @@ def test_evaluations_at_other_times_are_few():
     for day in range(1, 20):
         twin.cover("camera-count", snapshot=twin.snapshot(as_of=datetime(2025, 1, day, tzinfo=UTC)))
     assert len(twin._past_evaluations) <= 4
+
+
+@pytest.mark.parametrize("rule", ["charger-service", "radio-coverage"])
+def test_nobody_is_served_by_at_least_none(rule):
+    twin = twin_with([*district(500), charger("a", CENTRE), radio_site("r", CENTRE)])
+    with pytest.raises(BadParameter, match="at_least"):
+        twin.cover(rule, parameters={"at_least": 0})
+
+
+@pytest.mark.parametrize(
+    ("rule", "asset", "value"),
+    [("charger-service", charger, 0.0), ("camera-density", camera, 0.0), ("camera-count", camera, 0),
+     ("radio-coverage", radio_site, 0.0), ("radio-site-count", radio_site, 0)],
+)  # fmt: skip
+def test_a_layer_that_a_trial_empties_is_an_inventory_of_none(rule, asset, value):
+    record = asset("a", CENTRE)
+    twin = twin_with([*district(500), record])
+    result = twin.cover(rule, changes=[Change("remove", record.layer, "a")]).result
+    assert (result.value, result.met, result.status) == (value, False, "ok")
+
+
+def test_a_small_area_that_is_all_open_is_not_met():
+    """Less is open than the 100 m² below which a whole district would be."""
+    twin = twin_with([*district(4000), charger("a", CENTRE)])
+    result = twin.cover("charger-service", polygon=square(4, offset(CENTRE, 3000, 3000))).result
+    assert (result.share, result.met) == (0.0, False)
+
+
+def test_a_polygon_of_less_than_a_square_metre_is_refused():
+    with pytest.raises(BadParameter, match="1 m²"):
+        twin_with([*district(4000), charger("a", CENTRE)]).cover("charger-service", polygon=square(0.3))
+
+
+def test_a_direction_has_no_verdict():
+    clauses = tuple(replace(c, strength="direction") for c in PLAN.clauses)
+    world = twin_with([*district(500), charger("a", CENTRE), camera("c", CENTRE)])
+    twin = Twin(world.store, replace(PLAN, clauses=clauses), lambda grid: grid, world.now)
+    for rule in ("charger-service", "camera-count", "camera-density"):
+        assert twin.cover(rule).result.met is None
+
+
+def test_nothing_is_said_of_a_place_outside_the_loaded_data():
+    twin = twin_with([*district(2000), charger("a", CENTRE), area("data-extent", "aoi", square(2500))])
+    found = twin.cover("charger-service").explain(*offset(CENTRE, 9000, 0))
+    assert (found.served, found.inside, found.zone_reason.en) == (None, False, "outside the loaded data")
+    assert twin.cover("charger-service").explain(*offset(CENTRE, 2200, 0)).served is False

@@ -113,6 +113,8 @@ class LayerTable:
     layer: str
     frame: pd.DataFrame
     geometry: Geometries | None = None
+    emptied: bool = False
+    """Whether it holds nothing because all was taken out of it: an inventory of none, not a lack of data."""
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def keep(self, key: Hashable, make: Callable[[], V]) -> V:

@@ -60,8 +60,8 @@ class Clause:
     baseline: str = ""
 
     def is_met_by(self, value: float | None) -> bool | None:
-        """Whether a value meets the target; None where there is no value or no target."""
-        if value is None or self.value is None:
+        """Whether a value meets the target; None where there is no value, no target, or the clause is a direction."""
+        if value is None or self.value is None or self.strength == "direction":
             return None
         if self.operator == "more-than":
             return value > self.value

@@ -39,7 +39,7 @@ operator = "at-least"
 value = 40
 unit = "个"
 spatial_unit = "全区 / district"
-strength = "direction"
+strength = "aspired"
 rule = "count"
 parameters = { layer = "cameras", where = { access = ["own", "relayed"] } }
 
@@ -72,7 +72,7 @@ period = "2026"
 operator = "indicator"
 unit = "个"
 spatial_unit = "全区 / district"
-strength = "direction"
+strength = "aspired"
 rule = "count"
 parameters = { layer = "chargers", where = { station_type = "taxi" } }
 """
@@ -228,5 +228,5 @@ def test_the_worked_example_is_a_rule_file_and_presents_nothing_as_the_plans(cli
     plan = read_plan(geodata / "plan.toml", [geodata / "rules-example.toml"])
     own = [c for c in plan.clauses if c.document == "example"]
     assert {c.rule for c in own} == {"count", "share", "density", "service"}
-    assert all(c.id.startswith("example-") and c.strength == "direction" and "示例" in c.title + c.quote for c in own)
+    assert all(c.id.startswith("example-") and c.strength == "aspired" and "示例" in c.title + c.quote for c in own)
     assert "示例" in plan.documents["example"].citation

@@ -100,6 +100,18 @@ def test_cover_tells_value_verdict_rows_and_gaps(loaded, tmp_path: Path):
     gaps = geopandas.read_file(tmp_path / "gaps.geojson")
     assert gaps.area_km2.sum() == pytest.approx(100 * (1 - 0.0707), rel=1e-3)
     assert gaps.crs.to_epsg() == 4326
+    assert set(gaps.clause) == {"charger-service"}
+    assert gaps[["area", "as_of", "known_at", "snapshot", "synthetic", "labels"]].notna().all(axis=None)
+    file = json.loads((tmp_path / "gaps.geojson").read_text("utf-8"))
+    assert file["parameters"]["radius_m"] == 1500
+    assert file["snapshot"] == told["result"]["snapshot"]
+
+
+def test_cover_says_by_which_reading(loaded):
+    shown = loaded("cover", "charger-service", "--set", "at_least=2", "--set", "denominator=chargers").stdout
+    assert "of chargers; denominator=chargers; at_least=2" in shown
+    assert "shortfall (km²)" in loaded("cover", "charger-service", "--level", "district").stdout
+    assert "at_least=" not in loaded("cover", "charger-service").stdout
 
 
 def test_parameters_are_set_by_name(loaded):

@@ -24,7 +24,7 @@ from twin.plan import Clause
 
 def clause_of(rule: str, operator: str, value: float | None, unit: str, **parameters: Any) -> Clause:
     return replace(PLAN.clause("net-home"), id=f"my-{rule}", rule=rule, operator=operator, value=value, unit=unit,
-                   strength="direction", parameters=parameters)  # fmt: skip
+                   strength="aspired", parameters=parameters)  # fmt: skip
 
 
 def judge(world: Snapshot, clause: Clause, code: str = "310112") -> Evaluation:

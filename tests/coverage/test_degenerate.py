@@ -178,7 +178,9 @@ def test_outlines_of_every_kind(name, at_least):
     evaluation = evaluate(world, scope_of_polygon(OUTLINES[name]), at_least=at_least)
     expected = open_m2(evaluation)
     assert 1e6 * evaluation.open_km2 == pytest.approx(expected, rel=BENT, abs=0.05)
-    assert 1e6 * sum(g.area_km2 for g in evaluation.gaps()) == pytest.approx(1e6 * evaluation.open_km2, rel=1e-9, abs=1e-2)
+    assert 1e6 * sum(g.area_km2 for g in evaluation.gaps()) == pytest.approx(
+        1e6 * evaluation.open_km2, rel=1e-9, abs=1e-2
+    )
     table = evaluation.cells(9)
     assert (1 - table.share) @ table.area_km2 == pytest.approx(evaluation.open_km2, rel=BENT, abs=1e-9)
 

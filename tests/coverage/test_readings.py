@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import shapely
 
-from tests.world import CENTRE, PLAN, camera, charger, district, offset, square, twin_with
+from tests.world import CENTRE, PLAN, camera, charger, district, offset, snapshot, square, twin_with
+from twin.coverage import RULES
 from twin.coverage.readings import all_readings, first
+from twin.coverage.result import Scene
+from twin.coverage.scope import Scope
 from twin.engine import Twin
 from twin.errors import BadParameter
 from twin.store import MemoryStore
@@ -59,9 +63,44 @@ def test_a_verdict_that_nothing_turns_is_robust():
 
 
 def test_what_is_offline_turns_the_account():
-    found = readings(twin_with([*district(500), charger("a", CENTRE, online=None)]))
-    assert found.decided_by == ("account",)
+    found = readings(twin_with([*district(500), charger("a", CENTRE, online=False)]))
+    assert (found.robust, found.decided_by) == (False, ("account",))
     assert {row.value for row in found.rows if row.account == "effective"} == {0.0}
+
+
+def test_what_is_not_known_to_be_online_turns_nothing():
+    found = readings(twin_with([*district(500), charger("a", CENTRE, online=None)]))
+    effective = [row for row in found.rows if row.account == "effective"]
+    assert {(row.value, row.value_high, row.met) for row in effective} == {(0.0, 1.0, None)}
+    assert (found.robust, found.decided_by) == (None, ())
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_a_density_whose_online_state_is_unknown_is_not_judged_by_it():
+    twin = twin_with([*district(100), *(camera(f"c{i}", CENTRE, online=None) for i in range(20))])
+    found = readings(twin, "camera-density")
+    assert {row.met for row in found.rows if row.account == "effective"} == {None}
+    assert {row.met for row in found.rows if row.account == "nominal"} == {True}
+
+
+def test_along_streets_only_the_zone_of_the_demand_is_read():
+    world, clause, rule = snapshot(district(500)), PLAN.clause("charger-service"), RULES["charger-service"]
+    scene = Scene(world, Scope(world.areas["310112"]), clause)
+    asked = rule.read(clause.parameters, {"metric": "network"})
+    assert list(rule.readings(scene, asked)) == ["public_only", "denominator"]
+
+
+@pytest.mark.parametrize(("east_m", "interval_turns"), [(5, True), (-5, True), (15, False), (-15, False)])
+def test_a_station_that_may_lie_on_the_other_side_of_the_ring_may_have_the_other_radius(east_m, interval_turns):
+    """Under the reading by the station's zone; the ring's border runs through the middle, the zone is in the west."""
+    west, south, _, north = square(3000).bounds
+    ring = shapely.box(west, south, CENTRE[0], north)
+    twin = twin_with([*district(3000, ring), charger("a", offset(CENTRE, east_m, 0))])
+    low, high = readings(twin, parameters={"reading": "station"}).interval
+    own_m = 900 if east_m < 0 else 1500
+    least, most = (900, 1500) if interval_turns else (own_m, own_m)
+    assert low == pytest.approx(np.pi * ((least - 10) / 6000) ** 2, rel=1e-4)
+    assert high == pytest.approx(np.pi * ((most + 10) / 6000) ** 2, rel=1e-4)
 
 
 def test_the_share_under_an_error_of_position_lies_between_shorter_and_longer_radii():

@@ -65,7 +65,10 @@ def areas(request: Request, world: Served, asked: Asked, level: Level = "town") 
     """One row an area of a level."""
     evaluation = asked.evaluate(world)
     rows = [area_row_to_json(row) for row in evaluation.area_rows(level)]
-    return json_reply(request, {**provenance(evaluation.result), "level": level, "rows": rows})
+    return json_reply(
+        request,
+        {**provenance(evaluation.result), "level": level, "denominator": evaluation.result.denominator, "rows": rows},
+    )
 
 
 @router.get("/coverage/{rule}/gaps")
@@ -90,6 +93,7 @@ def gaps(
         **provenance(result),
         "open_km2": sum(gap.area_km2 for _, gap in ranked),
         "n_gaps": len(ranked),
+        "demand_of": "population",
         "numberMatched": len(chosen),
         "numberReturned": len(features),
         "features": features,
@@ -108,7 +112,7 @@ def cells(
     """Hexes with value, share and status."""
     table = asked.cells(world, resolution)
     said = provenance(asked.evaluate(world).result)
-    said["result_status"] = said.pop("status")
+    said |= {"result_status": said.pop("status"), "share_of": "area"}
     if f == "json":
         return json_reply(request, {**said, **cells_to_json(table)})
     body = {"type": "FeatureCollection", **said, "resolution": resolution, "features": cells_to_features(table)}
@@ -141,7 +145,9 @@ def at(
     lang: Language,
     lng: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="degrees, WGS-84")],
     lat: Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="degrees, WGS-84")],
-    nearest: Annotated[int, Query(ge=1, le=MAX_NEAREST, description="how many assets")] = 3,
+    nearest: Annotated[
+        int, Query(ge=1, le=MAX_NEAREST, description="how many assets; those that decide are among them, however far")
+    ] = 3,
 ) -> Response:
     """Why a point is (not) served: the zone, the limit, the nearest assets and whether they count."""
     evaluation = asked.evaluate(world)

@@ -32,7 +32,7 @@ ZONE_WORDS = {"elsewhere": Words("其他区域", "elsewhere"), "all": Words("全
 ROBUST = {
     True: Words("各种口径结论一致", "robust: all readings agree"),
     False: Words("结论取决于口径", "depends on the reading"),
-    None: Words("不判定", "no verdict"),
+    None: Words("无法判定", "cannot be decided"),
 }
 Documents = Mapping[str, Document]
 Json = dict[str, Any]

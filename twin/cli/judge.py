@@ -10,11 +10,20 @@ from typing import Any
 import click
 import orjson
 
-from twin.api.wire import ROBUST, area_row_to_json, cells_to_json, gap_to_feature, readings_to_json, result_to_json
+from twin.api.wire import (
+    ROBUST,
+    area_row_to_json,
+    cells_to_json,
+    gap_to_feature,
+    plain,
+    provenance,
+    readings_to_json,
+    result_to_json,
+)
 from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
 from twin.coverage import RULES
 from twin.coverage.readings import Readings
-from twin.coverage.result import LABELS, Evaluation
+from twin.coverage.result import LABELS, Evaluation, Result
 from twin.errors import BadParameter, Fault, PlanInvalid
 from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
@@ -132,7 +141,7 @@ def cover(
         _, found = door.twin.readings(rule, area=area, parameters=chosen, snapshot=snapshot)
         everything["readings"] = readings_to_json(found)
     if output is not None:
-        _write(output, everything)
+        _write(output, everything, evaluation.result)
         door.say(f"已写入 {output}", f"wrote {output}")
     if as_json:
         print_json(everything)
@@ -142,8 +151,8 @@ def cover(
             _print_readings(door, found, evaluation.result.clause.unit)
 
 
-def _write(output: Path, everything: dict[str, Any]) -> None:
-    endings = {".json": everything, ".geojson": everything["gaps"]}
+def _write(output: Path, everything: dict[str, Any], result: Result) -> None:
+    endings = {".json": everything, ".geojson": _gaps_alone(everything["gaps"], result)}
     if output.suffix not in endings:
         known = ", ".join(endings)
         raise BadParameter(f"输出文件应以 {known} 结尾：{output}", f"the output must end in {known}: {output}")
@@ -155,6 +164,15 @@ def _write(output: Path, everything: dict[str, Any]) -> None:
         ) from None
 
 
+def _gaps_alone(gaps: dict[str, Any], result: Result) -> dict[str, Any]:
+    """Gaps in a file of their own: with what must stand beside them, also on each, since few readers keep the rest."""
+    said = provenance(result)
+    named = ("clause", "area", "as_of", "known_at", "snapshot", "synthetic", "schematic")
+    own = {name: said[name] for name in named} | {"labels": "; ".join(label["zh"] for label in said["labels"])}
+    features = [{**f, "properties": {**f["properties"], **own}} for f in gaps["features"]]
+    return {"type": gaps["type"], **said, "features": features}
+
+
 def _print(door: Door, evaluation: Evaluation, level: str) -> None:
     zh, result = door.lang == "zh", evaluation.result
     clause = result.clause
@@ -164,6 +182,7 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
         ("原文" if zh else "quote", clause.quote if zh else clause.quote_en),
         ("区域" if zh else "area", f"{result.area.code} {result.area.name if zh else result.area.name_en or result.area.name}  {result.area_km2:.2f} km²"),
         ("值" if zh else "value", f"{_figure(result.value, clause.unit)}  ({'目标' if zh else 'target'} {_figure(clause.value, clause.unit)})"),
+        ("口径" if zh else "reading", _reading(result, zh)),
         ("强度" if zh else "strength", door.words(STRENGTH_WORDS[clause.strength])),
         ("数据" if zh else "data", f"{result.status}: {result.area_with_data_km2:.2f} / {result.area_km2:.2f} km²"),
         ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else result.status),
@@ -173,10 +192,11 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
     rows = evaluation.area_rows(level)
     if rows:
         click.echo()
+        lacks = "km²" if RULES[clause.rule].kind == "service" else clause.unit.partition("/")[0]
         header = (
-            ("代码", "名称", "值", "达标", "缺口", "km²")
+            ("代码", "名称", "值", "达标", f"缺口（{lacks}）", "km²")
             if zh
-            else ("code", "name", "value", "met", "shortfall", "km²")
+            else ("code", "name", "value", "met", f"shortfall ({lacks})", "km²")
         )
         body = [(r.code, r.name if zh else r.name_en or r.name, _figure(r.value, clause.unit, named=False), {True: "●", False: "▲", None: "–"}[r.met],
                  _number(r.shortfall), f"{r.area_km2:.2f}") for r in rows]  # fmt: skip
@@ -188,6 +208,23 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
             f"\n{'盲区' if zh else 'gaps'}: {len(gaps)}, {total:.3f} km²; "
             + ", ".join(f"{g.id} {g.area_km2:.3f} km²" for g in gaps[:3])
         )
+
+
+def _reading(result: Result, zh: bool) -> str:
+    """The denominator, the parameters that differ from the clause's, and what a network result must say of itself."""
+    told = plain(result.parameters) or {}
+    changed = [
+        f"{k}={v}" for k, v in told.items() if k in result.clause.parameters and v != plain(result.clause.parameters[k])
+    ]
+    changed += [
+        f"{k}={v}" for k, v in told.items() if k not in result.clause.parameters and v not in (None, [], {}, "")
+    ]
+    facts, parts = result.facts, [f"{'分母' if zh else 'of'} {result.denominator}"] if result.denominator else []
+    if "judged_by_words" in facts:
+        parts.append(facts["judged_by_words"]["zh" if zh else "en"])
+        line, detour = _figure(facts["share_line"], SHARE), _number(facts["mean_detour"])
+        parts.append(f"直线口径 {line}，平均绕行 {detour}" if zh else f"straight line {line}, mean detour {detour}")
+    return "; ".join([*parts, *changed]) or "—"
 
 
 def _print_readings(door: Door, found: Readings, unit: str) -> None:

@@ -61,9 +61,8 @@ def _changed(table: LayerTable, changes: Sequence[Change]) -> LayerTable:
     before: dict[str, dict[Any, Any]] = {r["key"]: r for r in frame[touched].astype(object).to_dict("records")}
     rows = [_row(table, c) for c in changes if c.op == "add"]
     rows += [_altered(before[c.key], c) for c in changes if c.op == "change"]
-    return LayerTable(
-        table.layer, _joined(frame[~touched], pd.DataFrame(rows, columns=frame.columns, dtype=object)), None
-    )
+    left = _joined(frame[~touched], pd.DataFrame(rows, columns=frame.columns, dtype=object))
+    return LayerTable(table.layer, left, None, emptied=len(frame) > 0 and len(left) == 0)
 
 
 def _altered(row: Mapping[Any, Any], change: Change) -> dict[str, Any]:

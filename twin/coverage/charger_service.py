@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from twin.coverage.counting import NoData
 from twin.coverage.demand import POPULATION
 from twin.coverage.network_service import NetworkService
-from twin.coverage.parameters import Zone
+from twin.coverage.parameters import ONE, PositiveInt, Zone
 from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Scene
 from twin.coverage.service_zones import Servers
@@ -52,7 +52,7 @@ class ChargerServiceParameters:
     states: tuple[Lifecycle, ...] = ("operating",)
     min_connectors: int = 1
     denominator: str = "area"
-    at_least: int = 1
+    at_least: PositiveInt = ONE
     exclude: tuple[str, ...] = ()
     metric: Literal["line", "network"] = "line"
 
@@ -92,10 +92,11 @@ def why_not(row: Mapping[str, Any], parameters: ChargerServiceParameters) -> Wor
 
 
 def readings(scene: Scene, parameters: ChargerServiceParameters) -> Alternatives:
-    """Whose zone, which stations, of what."""
+    """Whose zone (along streets only that of the demand), which stations, of what."""
     people = (POPULATION,) if POPULATION in scene.snapshot.grids else ()
+    whose = {} if parameters.metric == "network" else {"reading": first(parameters.reading, "demand", "station")}
     return {
-        "reading": first(parameters.reading, "demand", "station"),
+        **whose,
         "public_only": first(parameters.public_only, True, False),
         "denominator": first(parameters.denominator, "area", *people),
     }

@@ -18,13 +18,7 @@ from twin.plan import Clause
 
 def meets(clause: Clause, value: float) -> bool | None:
     """Whether a value meets the clause's target; None where the clause has none."""
-    if clause.value is None:
-        return None
-    if clause.operator == "more-than":
-        return value > clause.value
-    if clause.operator == "at-most":
-        return value <= clause.value
-    return value >= clause.value
+    return clause.is_met_by(value)
 
 
 class NoData(Evaluation):

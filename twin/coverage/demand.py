@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import shapely
@@ -96,3 +97,11 @@ def _of_polygons(scope: Scope, name: str, shapes: Geometries) -> GroundDemand:
         return polygonal(shapely.intersection(union, scope.shape))
 
     return GroundDemand(name, scope.kept(("demand", digest), make), digest)
+
+
+def demand_facts(demand: PointDemand | GroundDemand, scope_m2: float) -> dict[str, Any]:
+    """How much the denominator is in all, and in what."""
+    if isinstance(demand, PointDemand):
+        return {"denominator_total": float(demand.amount.sum()), "denominator_unit": demand.unit}
+    total_m2 = scope_m2 if demand.shape is None else float(demand.shape.area)
+    return {"denominator_total": total_m2 / 1e6, "denominator_unit": demand.unit}

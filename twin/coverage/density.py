@@ -159,10 +159,14 @@ class Density(Evaluation):
     def headline(self) -> Headline:
         value = self.value_low_high[0]
         if not self.scene.snapshot.is_present:
-            return Headline(value, self.met, None, None)
-        online = self.table.frame["online"].fillna(False).to_numpy(bool)
-        effective = self.devices(self.counted & online) / self.scope.area_km2
-        return Headline(value, self.met, effective, self.scene.clause.is_met_by(effective))
+            return Headline(value, self.met, None, None, None)
+        online = self.table.frame["online"]
+        low, high = (
+            self.devices(self.counted & online.fillna(unknown).to_numpy(bool)) / self.scope.area_km2
+            for unknown in (False, True)
+        )
+        met = self.scene.clause.is_met_by(low)
+        return Headline(value, self.met, low, met if met == self.scene.clause.is_met_by(high) else None, high)
 
     @cached_property
     def result(self) -> Result:  # type: ignore[override]

@@ -19,11 +19,22 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from twin.cells import cells_to_text, points_to_cells
-from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_named
+from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_facts, demand_named
 from twin.coverage.gaps import GAP_RESOLUTION, demand_inside, largest_first
 from twin.coverage.network import MAX_SNAP_M, NONE, Places, StationNetwork, StreetNetwork
 from twin.coverage.network_cells import Bools, Floats, Fragments, Ints, cut_cells, km2_by_town
-from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Nearby, Result, Scene, by_state
+from twin.coverage.result import (
+    OUTSIDE,
+    AreaRow,
+    CellTable,
+    Evaluation,
+    Explanation,
+    Gap,
+    Nearby,
+    Result,
+    Scene,
+    by_state,
+)
 from twin.coverage.scope import assign_to_areas
 from twin.coverage.service_zones import (
     FULLY_OPEN,
@@ -42,6 +53,7 @@ from twin.model import Area, Geometries, LayerTable, LngLat
 
 ROADS = "roads"
 RESOLUTION = 10
+NO_STREET = Words("计入，但该点附近没有道路", "counted, but there is no street near this place")
 NO_WAY = Words("计入，但沿道路不可达", "counted, but there is no way along streets")
 
 
@@ -195,10 +207,12 @@ class NetworkService(Evaluation):
             "share_effective": reported["effective"],
             "n_stations": int(inside[self.servers.counts].sum()),
         }
+        provenance = self.scene.provenance((table.layer, ROADS), zones, (POPULATION,))
+        provenance["labels"] = ("model", *provenance["labels"])
         return Result(
             value=share, met=self.open_km2 * 1e6 < NEGLIGIBLE_OPEN_M2, share=share, denominator=self.denominator,
             status=self.scene.status, nominal=share, by_state=by_state(table, inside), parameters=self.parameters,
-            facts=facts, **reported, **self.scene.provenance((table.layer, ROADS), zones, (POPULATION,)),
+            facts=facts, **reported, **provenance,
         )  # fmt: skip
 
     def _n_unknown(self) -> int:
@@ -216,6 +230,11 @@ class NetworkService(Evaluation):
         return {
             "metric": "network",
             "judged_by": f"res-{self.resolution} cell centres",
+            "judged_by_words": {
+                "zh": f"面积按 {self.resolution} 级六边形单元中心判定；单行道按双向计",
+                "en": f"areas judged by the centres of res-{self.resolution} cells; one-way streets count both ways",
+            },
+            **demand_facts(self.demand, float(self.judged.fragments.area_m2.sum())),
             "max_snap_m": self.max_snap_m,
             "share_line": self.share_line() if self.share_line is not None else None,
             "share_by_zone": {
@@ -339,24 +358,30 @@ class NetworkService(Evaluation):
         point = np.array([[lng, lat]])
         zone, counted = self.zones[int(self.zone_of(point)[0])], self.servers.counted.lnglat
         routes = self.stations.routes((lng, lat), len(counted))
-        near = [self._nearby((lng, lat), r.station, r.straight_m, r.network_m, r.detour) for r in routes[:n_nearest]]
+        near = [
+            self._nearby((lng, lat), r.station, r.straight_m, None, r.network_m, r.detour) for r in routes[:n_nearest]
+        ]
         straight_m = geodesic_distance_m(point, counted)
         reached = {route.station for route in routes}
         others = [i for i in np.argsort(straight_m, kind="stable").tolist() if i not in reached]
-        near += [self._nearby((lng, lat), i, float(straight_m[i])) for i in others[: n_nearest - len(near)]]
+        off_street = self.network.snap(point, self.max_snap_m).segment[0] == NONE
+        reason = NO_STREET if off_street else NO_WAY
+        near += [self._nearby((lng, lat), i, float(straight_m[i]), reason) for i in others[: n_nearest - len(near)]]
         n_serving = sum(route.network_m <= zone.radius_m for route in routes)
+        if not self.scene.has_data_at(lng, lat):
+            return Explanation(None, False, zone.name, zone.radius_m, tuple(near), zone_reason=OUTSIDE)
         return Explanation(
             n_serving > 0, self.scope.holds(lng, lat), zone.name, zone.radius_m, tuple(near), n=n_serving,
             zone_reason=zone_reason(self.scope.frame, self.zones, zone, point),
         )  # fmt: skip
 
     def _nearby(
-        self, point: tuple[float, float], station: int, straight_m: float, network_m: float | None = None,
-        detour: float | None = None,
+        self, point: tuple[float, float], station: int, straight_m: float, unreached: Words | None = None,
+        network_m: float | None = None, detour: float | None = None,
     ) -> Nearby:  # fmt: skip
         row = {str(k): v for k, v in self.servers.counted.frame.iloc[station].items()}
         there = (float(row["lng"]), float(row["lat"]))
-        reason = NO_WAY if network_m is None else self.servers.reason(row)
+        reason = unreached or self.servers.reason(row)
         bearing = float(bearing_deg(np.array([point]), np.array([there]))[0])
         return Nearby(
             str(row["key"]), str(row["name"]), there, straight_m, bearing, True, reason,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
+from typing import Any, Literal, NewType, Protocol, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
 
 import orjson
 
@@ -14,6 +14,8 @@ from twin.errors import BadParameter, Fault, Words
 from twin.plan import KeyPath, column_of
 
 P = TypeVar("P")
+PositiveInt = NewType("PositiveInt", int)
+ONE = PositiveInt(1)
 SMALLEST, LARGEST = 1e-3, 1e5
 """Of numbers: smaller discs have no shape, larger ones (100 km) no meaning here."""
 UNITS: dict[str, Words] = {
@@ -145,6 +147,8 @@ def _scalar(raw: Any, hint: Any) -> Any:
         return _boolean(raw)
     if hint is int:
         return _whole(raw)
+    if hint is PositiveInt:
+        return _one_or_more(raw)
     if hint is float:
         return _positive(raw)
     if not isinstance(raw, str):
@@ -181,6 +185,13 @@ def _zone(raw: Any, path: KeyPath, faults: list[Fault]) -> Zone | None:
     code = _convert(raw.get("code", ""), str, (*path, "code"), faults)
     radius_m = _convert(raw.get("radius_m", LARGEST), float, (*path, "radius_m"), faults)
     return Zone(code, radius_m) if len(faults) == n_before else None
+
+
+def _one_or_more(raw: Any) -> int:
+    number = _whole(raw)
+    if number < 1:
+        raise _Unfit("应为正整数", "must be a whole number, 1 or more")
+    return number
 
 
 def _whole(raw: Any) -> int:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.coverage.counting import NoData
-from twin.coverage.demand import POPULATION
+from twin.coverage.demand import POPULATION, demand_facts
+from twin.coverage.parameters import ONE, PositiveInt
 from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import Evaluation, Explanation, Result, Scene, by_state
 from twin.coverage.service_evaluation import ServiceEvaluation
@@ -35,7 +36,7 @@ class RadioCoverageParameters:
     states: tuple[Lifecycle, ...] = ("operating",)
     denominator: str = "area"
     operator: str = ""
-    at_least: int = 1
+    at_least: PositiveInt = ONE
     exclude: tuple[str, ...] = ()
 
 
@@ -115,6 +116,7 @@ class RadioCoverage(ServiceEvaluation):
             "radius_m": radius_m,
             "open_km2": self.open_km2,
             **self.ground_facts(),
+            **demand_facts(self.demand, float(self.base.area_m2.sum())),
             "share_effective": effective,
             "share_population": self.population_share,
             "share_by_radius": by_radius,

@@ -16,20 +16,22 @@ Alternatives = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The clause under one choice of parameters. ``nominal`` counts all in operation, ``effective`` those online."""
+    """The clause under one choice of parameters. ``nominal`` counts all in operation, ``effective`` those online: then
+    ``value_high`` is what it would be were all of unknown state online, and ``met`` is None where that decides."""
 
     parameters: Mapping[str, Any]
     account: Account
     value: float | None
     met: bool | None
     declared: bool
+    value_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
     """All readings; ``low`` and ``high`` are the extremes of their values.
 
-    ``robust`` is whether all verdicts agree (None: there is none); ``decided_by`` names the choices that, changed alone,
+    ``robust`` is whether all verdicts agree (None: some are not known, and the others agree); ``decided_by`` names the choices that, changed alone,
     turn the declared verdict. ``interval`` is the declared reading's value if places were off by ``position_error_m``.
     """
 
@@ -63,13 +65,21 @@ def all_readings(
         found = evaluation.headline()
         rows.append(Reading(parameters, "nominal", found.value, found.met, declared=number == 0))
         if found.effective is not None:
-            rows.append(Reading(parameters, "effective", found.effective, found.effective_met, declared=False))
-    values = [row.value for row in rows if row.value is not None]
+            rows.append(
+                Reading(parameters, "effective", found.effective, found.effective_met, False, found.effective_high)
+            )
+    values = [v for row in rows for v in (row.value, row.value_high) if v is not None]
     verdicts = {row.met for row in rows}
     return Readings(
         alternatives, tuple(rows), min(values, default=None), max(values, default=None),
-        None if None in verdicts else len(verdicts) == 1, _decided_by(rows), position_error_m, interval,
+        _robust(verdicts), _decided_by(rows), position_error_m, interval,
     )  # fmt: skip
+
+
+def _robust(verdicts: set[bool | None]) -> bool | None:
+    if {True, False} <= verdicts:
+        return False
+    return None if None in verdicts else True
 
 
 def _decided_by(rows: Sequence[Reading]) -> tuple[str, ...]:
@@ -78,7 +88,7 @@ def _decided_by(rows: Sequence[Reading]) -> tuple[str, ...]:
     for row in rows[1:]:
         other = [name for name, value in row.parameters.items() if value != declared.parameters[name]]
         other += ["account"] if row.account != declared.account else []
-        if len(other) == 1 and row.met != declared.met:
+        if len(other) == 1 and None not in (row.met, declared.met) and row.met != declared.met:
             turned.append(other[0])
     return tuple(dict.fromkeys(turned))
 

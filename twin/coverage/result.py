@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
@@ -24,6 +25,7 @@ Status = Literal["ok", "partial", "no-data"]
 DATA_EXTENT = "data-extent"
 """Code of the area that says how far the loaded data reach."""
 WITHIN = 0.999
+OUTSIDE = Words("数据范围外", "outside the loaded data")
 
 LABELS: dict[str, Words] = {
     "synthetic": Words("模拟数据，不代表实际情况", "Synthetic data, not real"),
@@ -219,6 +221,8 @@ class Headline:
     met: bool | None
     effective: float | None
     effective_met: bool | None
+    effective_high: float | None
+    """Were all of unknown state online; ``effective_met`` is None where that decides."""
 
 
 class Evaluation(ABC):
@@ -232,7 +236,9 @@ class Evaluation(ABC):
     def headline(self) -> Headline:
         """The result in short; cheaper than the result where that has facts to gather."""
         result = self.result
-        return Headline(result.value, result.met, result.effective, result.clause.is_met_by(result.effective))
+        low, high = result.effective, result.effective if result.effective_high is None else result.effective_high
+        met = result.clause.is_met_by(low)
+        return Headline(result.value, result.met, low, met if met == result.clause.is_met_by(high) else None, high)
 
     def under_position_error(self, error_m: float) -> tuple[float, float] | None:
         """The least and the most the value can be if every asset may lie up to ``error_m`` from its recorded place."""
@@ -270,7 +276,7 @@ class Scene:
     def table(self, layer: str) -> LayerTable | None:
         """The layer if it holds anything."""
         table = self.snapshot.layers.get(layer)
-        return table if table is not None and len(table) else None
+        return table if table is not None and (len(table) or table.emptied) else None
 
     @property
     def binding(self) -> bool:
@@ -292,6 +298,11 @@ class Scene:
             return self.whole
         known = self.whole.part_in(extent)
         return self.whole if known.area_km2 >= WITHIN * self.whole.area_km2 else known
+
+    def has_data_at(self, lng: float, lat: float) -> bool:
+        """Whether the loaded data claim to cover a place; where they claim no extent, they may."""
+        extent = self.snapshot.areas.get(DATA_EXTENT)
+        return extent is None or bool(shapely.intersects_xy(extent.geometry, lng, lat))
 
     @property
     def area_with_data_km2(self) -> float:

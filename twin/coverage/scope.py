@@ -28,6 +28,7 @@ CELLS_AT_ONCE = 50_000
 """On the way from an id to a polygon a cell takes ten times the memory that it does in the end."""
 POLYGON = 3
 MAX_EXTENT_DEG = 2.0
+DRAWN = (("自绘范围", "drawn area"), ("自绘范围（已修复）", "drawn area (repaired)"))
 WRITTEN_M = 0.05
 """How far a place moves when it is written with seven decimals of a degree, and some more."""
 
@@ -204,8 +205,10 @@ def scope_of_polygon(geometry: BaseGeometry) -> Scope:
             f"范围过大：不超过 {MAX_EXTENT_DEG:g}°（约 200 km），否则距离和面积不准",
             f"the polygon is too large: at most {MAX_EXTENT_DEG:g} degrees (some 200 km), or distances and areas go wrong",
         )
-    name, name_en = ("自绘范围（已修复）", "drawn area (repaired)") if repaired else ("自绘范围", "drawn area")
-    return Scope(Area("", name, name_en, "aoi", geometry))
+    scope = Scope(Area("", *DRAWN[repaired], "aoi", geometry))
+    if scope.area_km2 * 1e6 < SHARED_M2:
+        raise BadParameter("范围过小：至少 1 m²", "the polygon is too small: at least 1 m²")
+    return scope
 
 
 def clip(polygons: Geometries, shape: BaseGeometry) -> Geometries:

@@ -16,18 +16,19 @@ from twin.coverage.demand import POPULATION, GroundDemand, PointDemand, demand_n
 from twin.coverage.exclusions import excluded_km2, water_km2, without
 from twin.coverage.gaps import NEGLIGIBLE_M2, ROUNDING_M, KnownGaps, apportion, largest_first, service_gaps
 from twin.coverage.open_parts import OpenParts, finely_drawn
-from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
+from twin.coverage.result import OUTSIDE, AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Nearby, Scene
 from twin.coverage.scope import assign_to_areas, groups_of, polygonal
 from twin.coverage.service import XY, nearest_distance_m, number_in_reach
 from twin.coverage.service_rows import rows_of, shares_by_owner
 from twin.coverage.service_zones import (
     FULLY_OPEN,
     FULLY_SERVED,
-    NEGLIGIBLE_OPEN_M2,
     NEGLIGIBLE_SHARE,
     PARTLY,
     Servers,
     ServiceZone,
+    negligible,
+    radii_of_servers,
     share_of,
     zone_of,
     zone_reason,
@@ -36,6 +37,7 @@ from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_p
 from twin.frames import bearing_deg, geodesic_distance_m
 from twin.model import Area, Geometries, LngLat
 
+DIRECTION = "direction"
 WORKING_RESOLUTION = 9
 """Of the cells that divide the work; figures do not depend on it."""
 
@@ -72,9 +74,11 @@ class ServiceEvaluation(Evaluation):
 
     def headline(self) -> Headline:
         if not self.scene.snapshot.is_present:
-            return Headline(self.share, self.met, None, None)
-        online = self.variant(self.servers.table.frame["online"].fillna(False).to_numpy(bool))
-        return Headline(self.share, self.met, online.share, online.met)
+            return Headline(self.share, self.met, None, None, None)
+        online = self.servers.table.frame["online"]
+        least, most = (self.variant(online.fillna(unknown).to_numpy(bool)) for unknown in (False, True))
+        effective_met = least.met if least.met == most.met else None
+        return Headline(self.share, self.met, least.share, effective_met, most.share)
 
     def under_position_error(self, error_m: float) -> tuple[float, float] | None:
         """With every station off by that much, no less is served than with radii so much shorter, no more than with
@@ -141,11 +145,14 @@ class ServiceEvaluation(Evaluation):
 
     @cached_property
     def stations(self) -> Stations:
-        radius_m = self.radius_m()
-        if self.radius_of_server:
-            own = radius_m[self.zone_of(self.servers.counted.lnglat)]
-            radius_m = np.repeat(own[None, :], len(self.zones), axis=0)
-        return Stations.of(self.server_xy, radius_m)
+        if not self.radius_of_server:
+            return Stations.of(self.server_xy, self.radius_m())
+        return Stations.of(self.server_xy, np.repeat(self.own_radius_m[None, :], len(self.zones), axis=0))
+
+    @cached_property
+    def own_radius_m(self) -> Floats:
+        """(s,) of each counted server, where its own zone decides."""
+        return radii_of_servers(self.zones, self.scope.frame, self.servers.counted.lnglat, self.margin_m)
 
     # --- what is served, exactly ---
 
@@ -198,8 +205,11 @@ class ServiceEvaluation(Evaluation):
         return sum(self.open_by_zone) / 1e6
 
     @property
-    def met(self) -> bool:
-        return self.open_km2 * 1e6 < NEGLIGIBLE_OPEN_M2
+    def met(self) -> bool | None:
+        """None where the clause is a direction."""
+        if self.scene.clause.strength == DIRECTION:
+            return None
+        return negligible(self.open_km2 * 1e6, float(self.base.area_m2.sum()))
 
     @property
     def area_share(self) -> float:
@@ -271,9 +281,9 @@ class ServiceEvaluation(Evaluation):
         assets, radius_m = self.servers.counted.lnglat, self.radius_m()
         if not self.radius_of_server:
             return number_in_reach(lnglat, assets, radius_m[self.zone_of(lnglat)])
-        zone = self.zone_of(assets)
-        each = [number_in_reach(lnglat, assets[zone == i], np.full(len(lnglat), r)) for i, r in enumerate(radius_m)]
-        return np.asarray(np.sum(each, axis=0), np.int64)
+        own = self.own_radius_m
+        each = [number_in_reach(lnglat, assets[own == r], np.full(len(lnglat), r)) for r in np.unique(own)]
+        return np.asarray(np.sum(each, axis=0) if each else np.zeros(len(lnglat)), np.int64)
 
     def n_unknown(self) -> int:
         """Counted devices that could serve the scope and of which nobody knows whether they are online."""
@@ -380,6 +390,8 @@ class ServiceEvaluation(Evaluation):
         counting = [i for i in order if self.servers.counts[located[i]]][: self.at_least]
         chosen = sorted({*chosen, *counting}, key=lambda i: distance[i])
         near = [self._nearby(int(located[i]), point, float(distance[i])) for i in chosen]
+        if not self.scene.has_data_at(lng, lat):
+            return Explanation(None, False, zone.name, zone.radius_m, tuple(near), zone_reason=OUTSIDE)
         return Explanation(
             bool(self.is_served(point)[0]), self.scope.holds(lng, lat), zone.name, zone.radius_m, tuple(near),
             n=int(self.n_in_reach(point)[0]), zone_reason=zone_reason(self.scope.frame, self.zones, zone, point),

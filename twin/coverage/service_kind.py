@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from twin.coverage.charger_service import COUNTS, STATE_REASONS
 from twin.coverage.counting import NoData
 from twin.coverage.demand import AREA, POPULATION
-from twin.coverage.parameters import Zone
+from twin.coverage.parameters import ONE, PositiveInt, Zone
 from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import AreaRow, Evaluation, Scene
 from twin.coverage.selection import choose, selection_faults, why_unmet
@@ -42,7 +42,7 @@ class ServiceParameters:
     states: tuple[Lifecycle, ...] = ("operating",)
     reading: Literal["demand", "station"] = "demand"
     denominator: str = AREA
-    at_least: int = 1
+    at_least: PositiveInt = ONE
     exclude: tuple[str, ...] = ()
 
     @staticmethod
@@ -95,8 +95,8 @@ class Service(ZonedService):
         super().__init__(scene, parameters, servers, margin_m)
 
     @property
-    def met(self) -> bool:
-        return super().met if self.target >= 1 else self.share is not None and self.share >= self.target
+    def met(self) -> bool | None:
+        return super().met if self.target >= 1 else self.scene.clause.is_met_by(self.share)
 
     def variant(self, keep: NDArray[np.bool_] | None = None, margin_m: float = 0.0) -> Service:
         servers = self.servers if keep is None else self.servers.only(keep)
@@ -114,7 +114,4 @@ class Service(ZonedService):
         rows = super().area_rows(level)
         if self.target >= 1:
             return rows
-        return [
-            replace(row, target=self.target, met=None if row.share is None else row.share >= self.target)
-            for row in rows
-        ]
+        return [replace(row, target=self.target, met=self.scene.clause.is_met_by(row.share)) for row in rows]

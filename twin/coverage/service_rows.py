@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from twin.coverage.result import AreaRow
-from twin.coverage.service_zones import NEGLIGIBLE_OPEN_M2, share_of
+from twin.coverage.service_zones import negligible, share_of
 from twin.coverage.tessellation import Floats, Ints, Tessellation
 from twin.model import Area
 
@@ -31,7 +31,7 @@ def rows_of(
         open_m2 = float(whole[i] - served[i])
         share = share_of(served[i], whole[i]) if shares is None else shares[i]
         rows.append(
-            AreaRow.of(areas[i], share, area_km2=float(whole[i]) / 1e6, target=1.0, met=open_m2 < NEGLIGIBLE_OPEN_M2,
+            AreaRow.of(areas[i], share, area_km2=float(whole[i]) / 1e6, target=1.0, met=negligible(open_m2, float(whole[i])),
                        share=share, shortfall=open_m2 / 1e6)
         )  # fmt: skip
     return rows

@@ -17,8 +17,11 @@ from twin.errors import Words
 from twin.frames import MetricFrame
 from twin.model import Area, LayerTable, LngLat
 
+Floats = NDArray[np.float64]
+
 FULLY_OPEN, PARTLY, FULLY_SERVED = "none", "part", "all"
 NEGLIGIBLE_SHARE = 1e-9
+NEGLIGIBLE_PART = 1e-3
 NEGLIGIBLE_OPEN_M2 = 100.0
 """Full coverage is met below 0.0001 km² open."""
 
@@ -50,10 +53,15 @@ class Servers:
         return replace(self, counts=self.counts & keep)
 
 
+def negligible(open_m2: float, whole_m2: float) -> bool:
+    """Whether so little is open that coverage is full: less than 0.0001 km², and less than a thousandth of a small area."""
+    return open_m2 < min(NEGLIGIBLE_OPEN_M2, NEGLIGIBLE_PART * whole_m2)
+
+
 def share_of(part: float, whole: float) -> float:
     """``part / whole``, free of the last digit's noise at 0 and 1."""
-    share = part / whole
-    return float(np.round(share)) if abs(share - np.round(share)) < NEGLIGIBLE_SHARE else float(share)
+    share = max(part, 0.0) / whole
+    return abs(float(np.round(share))) if abs(share - np.round(share)) < NEGLIGIBLE_SHARE else float(share)
 
 
 def zone_of(zones: Sequence[ServiceZone], lnglat: LngLat) -> NDArray[np.int64]:
@@ -63,6 +71,24 @@ def zone_of(zones: Sequence[ServiceZone], lnglat: LngLat) -> NDArray[np.int64]:
         if zone.area is not None:
             index[points_inside(zone.area.geometry, lnglat)] = i
     return index
+
+
+def radii_of_servers(zones: Sequence[ServiceZone], frame: MetricFrame, lnglat: LngLat, margin_m: float) -> Floats:
+    """The radius of each server by its own zone, and a margin. (n,) metres.
+
+    A server within the margin of a zone's border may lie on its other side: it has the least of the radii there if the
+    margin is negative, else the most.
+    """
+    radius_m = np.array([z.radius_m for z in zones])
+    own = radius_m[zone_of(zones, lnglat)]
+    if margin_m:
+        pick, places = (np.minimum if margin_m < 0 else np.maximum), shapely.points(frame.forward(lnglat))
+        for zone, inside_m in zip(zones, radius_m, strict=True):
+            if zone.area is not None:
+                border = shapely.boundary(frame.project(zone.area.geometry))
+                near = shapely.dwithin(places, border, abs(margin_m))
+                own = np.where(near, pick(own, pick(inside_m, radius_m[-1])), own)
+    return np.maximum(own + margin_m, 0.0)
 
 
 def zone_reason(frame: MetricFrame, zones: Sequence[ServiceZone], zone: ServiceZone, point: LngLat) -> Words | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from twin.coverage.demand import POPULATION
+from twin.coverage.demand import POPULATION, demand_facts
 from twin.coverage.parameters import Zone
 from twin.coverage.result import Explanation, Result, Scene, by_state
 from twin.coverage.scope import cut_into_zones
@@ -80,6 +80,7 @@ class ZonedService(ServiceEvaluation):
             "n_gaps": len(gaps),
             "open_km2": self.open_km2,
             **self.ground_facts(),
+            **demand_facts(self.demand, float(self.base.area_m2.sum())),
             "farthest_missing_m": max((g.missing_m for g in gaps if g.missing_m is not None), default=None),
             **self.own_facts(inside),
         }
