@@ -34,8 +34,9 @@ from twin.coverage.result import (
     by_state,
 )
 from twin.coverage.scope import assign_to_areas, groups_of
+from twin.coverage.why_here import nearby, row_of
 from twin.errors import BadParameter, Words
-from twin.frames import bearing_deg, geodesic_distance_m
+from twin.frames import geodesic_distance_m
 from twin.model import Area, LayerTable
 
 LARGEST_WINDOW_KM2 = 100.0
@@ -334,21 +335,5 @@ class Density(Evaluation):
         rows, point = np.flatnonzero(self.unlinked), np.array([[lng, lat]])
         away = geodesic_distance_m(point, self.lnglat[rows])
         near = np.argsort(away, kind="stable")[:n_nearest]
-        towards = bearing_deg(point, self.lnglat[rows[near]])
-        columns = (self.table.frame[name].to_numpy(object)[rows[near]] for name in ("key", "name", "lifecycle"))
         reason = self.inventory.unlinked_reason
-        return tuple(
-            Nearby(
-                str(key),
-                str(name),
-                (float(x), float(y)),
-                float(metres),
-                float(degrees),
-                False,
-                reason,
-                lifecycle=str(lifecycle),
-            )
-            for key, name, lifecycle, (x, y), metres, degrees in zip(
-                *columns, self.lnglat[rows[near]], away[near], towards, strict=True
-            )
-        )
+        return tuple(nearby(row_of(self.table, int(rows[i])), (lng, lat), float(away[i]), False, reason) for i in near)

@@ -47,8 +47,9 @@ from twin.coverage.service_zones import (
     zone_of,
     zone_reason,
 )
+from twin.coverage.why_here import nearby, row_of
 from twin.errors import RuleUnready, Words
-from twin.frames import bearing_deg, geodesic_distance_m
+from twin.frames import geodesic_distance_m
 from twin.model import Area, Geometries, LayerTable, LngLat
 
 ROADS = "roads"
@@ -379,14 +380,8 @@ class NetworkService(Evaluation):
         self, point: tuple[float, float], station: int, straight_m: float, unreached: Words | None = None,
         network_m: float | None = None, detour: float | None = None,
     ) -> Nearby:  # fmt: skip
-        row = {str(k): v for k, v in self.servers.counted.frame.iloc[station].items()}
-        there = (float(row["lng"]), float(row["lat"]))
-        reason = unreached or self.servers.reason(row)
-        bearing = float(bearing_deg(np.array([point]), np.array([there]))[0])
-        return Nearby(
-            str(row["key"]), str(row["name"]), there, straight_m, bearing, True, reason,
-            lifecycle=str(row["lifecycle"]), network_m=network_m, detour=detour,
-        )  # fmt: skip
+        row = row_of(self.servers.counted, station)
+        return nearby(row, point, straight_m, True, unreached or self.servers.reason(row), network_m, detour)
 
 
 def roads_of(scene: Scene) -> LayerTable:

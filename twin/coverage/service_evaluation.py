@@ -34,7 +34,8 @@ from twin.coverage.service_zones import (
     zone_reason,
 )
 from twin.coverage.tessellation import Floats, Stations, Tessellation, changed_places, tessellate
-from twin.frames import bearing_deg, geodesic_distance_m
+from twin.coverage.why_here import nearby, row_of
+from twin.frames import geodesic_distance_m
 from twin.model import Area, Geometries, LngLat
 
 DIRECTION = "direction"
@@ -389,7 +390,7 @@ class ServiceEvaluation(Evaluation):
         chosen = list(order[:n_nearest])
         counting = [i for i in order if self.servers.counts[located[i]]][: self.at_least]
         chosen = sorted({*chosen, *counting}, key=lambda i: distance[i])
-        near = [self._nearby(int(located[i]), point, float(distance[i])) for i in chosen]
+        near = [self._nearby(int(located[i]), (lng, lat), float(distance[i])) for i in chosen]
         if not self.scene.has_data_at(lng, lat):
             return Explanation(None, False, zone.name, zone.radius_m, tuple(near), zone_reason=OUTSIDE)
         return Explanation(
@@ -397,11 +398,6 @@ class ServiceEvaluation(Evaluation):
             n=int(self.n_in_reach(point)[0]), zone_reason=zone_reason(self.scope.frame, self.zones, zone, point),
         )  # fmt: skip
 
-    def _nearby(self, row_index: int, point: LngLat, distance_m: float) -> Nearby:
-        row = self.servers.table.frame.iloc[row_index]
-        there = np.array([[row["lng"], row["lat"]]], np.float64)
-        return Nearby(
-            str(row["key"]), str(row["name"]), (float(row["lng"]), float(row["lat"])), distance_m,
-            float(bearing_deg(point, there)[0]), bool(self.servers.counts[row_index]), self.servers.reason({str(k): v for k, v in row.items()}),
-            lifecycle=str(row["lifecycle"]),
-        )  # fmt: skip
+    def _nearby(self, row_index: int, point: tuple[float, float], distance_m: float) -> Nearby:
+        row = row_of(self.servers.table, row_index)
+        return nearby(row, point, distance_m, bool(self.servers.counts[row_index]), self.servers.reason(row))
