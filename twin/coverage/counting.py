@@ -10,15 +10,9 @@ from numpy.typing import NDArray
 
 from twin.cells import points_to_cells
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene, by_state
-from twin.coverage.scope import clip, project_cells, sums_by_area
+from twin.coverage.scope import Scope, clip, project_cells, sums_by_area
 from twin.frames import geodesic_area_km2
 from twin.model import LayerTable
-from twin.plan import Clause
-
-
-def meets(clause: Clause, value: float) -> bool | None:
-    """Whether a value meets the clause's target; None where the clause has none."""
-    return clause.is_met_by(value)
 
 
 class NoData(Evaluation):
@@ -50,7 +44,7 @@ class Count(Evaluation):
         online = table.frame["online"]
         n = self._sum(self.counted)
         self.result = Result(
-            value=n, met=meets(scene.clause, n), share=None, denominator=None, status=scene.status, nominal=n,
+            value=n, met=scene.clause.is_met_by(n), share=None, denominator=None, status=scene.status, nominal=n,
             **scene.by_online(
                 table, lambda rows: self._sum(self.counted & rows),
                 lambda: self._sum(self.counted & online.isna().to_numpy()),
@@ -85,11 +79,15 @@ class Count(Evaluation):
         return CellTable(resolution, cells, n.astype(float), np.full(len(n), np.nan), status, area_km2, n)
 
 
-def scope_cells(scope: Any, resolution: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
-    """The cells of a scope and the km² of each that lie inside it."""
-    cells = scope.cells(resolution)
-    area_km2 = shapely.area(clip(project_cells(scope.frame, cells), scope.shape)) / 1e6
-    return cells[area_km2 > 0], area_km2[area_km2 > 0]
+def scope_cells(scope: Scope, resolution: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """The cells of a scope and the km² of each that lie inside it; kept with the scope, not to be written to."""
+
+    def make() -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        cells = scope.cells(resolution)
+        area_km2 = shapely.area(clip(project_cells(scope.frame, cells), scope.shape)) / 1e6
+        return cells[area_km2 > 0], area_km2[area_km2 > 0]
+
+    return scope.kept(("cells", resolution), make)
 
 
 def count_in_cells(

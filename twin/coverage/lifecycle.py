@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from twin.coverage.counting import NoData, meets, scope_cells
+from twin.coverage.counting import NoData, scope_cells
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene
 from twin.coverage.scope import points_inside
 from twin.frames import geodesic_area_km2
@@ -49,7 +49,7 @@ class LifecycleShare(Evaluation):
         state = np.concatenate(states)
         share = float(self.recorded.mean()) if len(state) else None
         self.result = Result(
-            value=share, met=None if share is None else meets(scene.clause, share), share=share, denominator="assets",
+            value=share, met=scene.clause.is_met_by(share), share=share, denominator="assets",
             status=scene.status if len(state) else "no-data", nominal=share,
             by_state={s: int((state == s).sum()) for s in LIFECYCLES}, parameters=parameters,
             facts={"n_assets": len(state), "n_assumed": int((~self.recorded).sum())}, **scene.provenance(layers),

@@ -36,6 +36,7 @@ from twin.coverage.result import (
     by_state,
 )
 from twin.coverage.scope import assign_to_areas
+from twin.coverage.service_rows import shares_by_owner
 from twin.coverage.service_zones import (
     FULLY_OPEN,
     FULLY_SERVED,
@@ -291,10 +292,8 @@ class NetworkService(Evaluation):
         if isinstance(demand, GroundDemand):
             own = shapes if demand.shape is None else [shapely.intersection(s, demand.shape) for s in shapes]
             return [self._share_of_ground(shape) for shape in own]
-        owner, served = assign_to_areas(areas, demand.lnglat), self.is_served(demand.lnglat)
-        total = np.bincount(owner + 1, demand.amount, len(areas) + 1)[1:]
-        reached = np.bincount(owner + 1, demand.amount * served, len(areas) + 1)[1:]
-        return [_share(r, t) for r, t in zip(reached, total, strict=True)]
+        served = demand.amount * self.is_served(demand.lnglat)
+        return shares_by_owner(assign_to_areas(areas, demand.lnglat), demand.amount, served, len(areas))
 
     # --- gaps ---
 

@@ -313,12 +313,6 @@ class Scene:
         """``partial`` where a part of the area lies outside the data that are loaded."""
         return "ok" if self.scope is self.whole else "partial"
 
-    def online(self, effective: Callable[[], float | None], n_unknown: Callable[[], int]) -> dict[str, Any]:
-        """``effective`` and ``n_unknown`` of a result; None at another time, for which no online history is kept."""
-        if not self.snapshot.is_present:
-            return {"effective": None, "n_unknown": None}
-        return {"effective": effective(), "n_unknown": n_unknown()}
-
     def by_online(
         self, table: LayerTable, figure: Callable[[NDArray[np.bool_]], float | None], n_unknown: Callable[[], int]
     ) -> dict[str, Any]:

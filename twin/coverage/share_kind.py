@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.coverage.counting import NoData, count_in_cells, meets, scope_cells
+from twin.coverage.counting import NoData, count_in_cells, scope_cells
 from twin.coverage.parameters import parameter_fault
 from twin.coverage.readings import Alternatives, first
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Result, Scene, by_state
@@ -91,7 +91,7 @@ class Share(Evaluation):
             table, lambda rows: self._devices(self.having & rows) / n if n else None, lambda: n_unknown
         )
         self.result = Result(
-            value=share, met=None if share is None else meets(clause, share), share=share, denominator="assets",
+            value=share, met=clause.is_met_by(share), share=share, denominator="assets",
             status=scene.status if n else "no-data", nominal=share, **{**online, "n_unknown": n_unknown},
             by_state=by_state(table, inside), parameters=parameters,
             facts={
@@ -122,7 +122,7 @@ class Share(Evaluation):
 
     def _row(self, area: Area, km2: float, n: int, n_having: int) -> AreaRow:
         clause, share = self.scene.clause, n_having / n if n else None
-        met = None if share is None else meets(clause, share)
+        met = clause.is_met_by(share)
         short = lacking(clause, n, n_having)
         return AreaRow.of(area, share, area_km2=km2, target=clause.value, met=met, share=share, shortfall=short)
 
@@ -132,6 +132,6 @@ class Share(Evaluation):
         n, n_having = (count_in_cells(self.table, rows, cells, resolution) for rows in (self.chosen, self.having))
         share = np.where(n > 0, n_having / np.maximum(n, 1), np.nan)
         words = {True: "pass", False: "fail", None: "some"}
-        said = ["no-value" if np.isnan(v) else words[meets(self.scene.clause, v)] for v in share.tolist()]
+        said = ["no-value" if np.isnan(v) else words[self.scene.clause.is_met_by(v)] for v in share.tolist()]
         status = np.array(said, object)
         return CellTable(resolution, cells, share, share, status, area_km2, n)
