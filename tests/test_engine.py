@@ -240,6 +240,7 @@ def test_a_direction_has_no_verdict():
     twin = Twin(world.store, replace(PLAN, clauses=clauses), lambda grid: grid, world.now)
     for rule in ("charger-service", "camera-count", "camera-density"):
         assert twin.cover(rule).result.met is None
+        assert {row.met for row in twin.cover(rule).area_rows("district")} <= {None}
 
 
 def test_nothing_is_said_of_a_place_outside_the_loaded_data():

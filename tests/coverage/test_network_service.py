@@ -290,3 +290,10 @@ def test_the_reference_twin_is_served_less_along_streets_than_by_straight_lines(
 def test_the_charging_rule_refuses_what_the_network_cannot_judge(also):
     with pytest.raises(BadParameter, match="metric=network"):
         RULES["charger-service"].read(PLAN.clause("charger-service").parameters, {"metric": "network", **also})
+
+
+def test_along_streets_a_small_area_that_is_all_open_is_not_met_either():
+    """16 m² are less than the 100 m² below which a whole district would be."""
+    evaluation = evaluate(world(road("main", MAIN_STREET), station("far", 3000, 0), half_m=2))
+    assert (evaluation.result.share, evaluation.result.met) == (0.0, False)
+    assert [row.met for row in evaluation.area_rows("district")] == [False]

@@ -40,10 +40,10 @@ from twin.coverage.service_rows import shares_by_owner
 from twin.coverage.service_zones import (
     FULLY_OPEN,
     FULLY_SERVED,
-    NEGLIGIBLE_OPEN_M2,
     PARTLY,
     Servers,
     ServiceZone,
+    is_full,
     share_of,
     zone_of,
     zone_reason,
@@ -212,7 +212,7 @@ class NetworkService(Evaluation):
         provenance = self.scene.provenance((table.layer, ROADS), zones, (POPULATION,))
         provenance["labels"] = ("model", *provenance["labels"])
         return Result(
-            value=share, met=self.open_km2 * 1e6 < NEGLIGIBLE_OPEN_M2, share=share, denominator=self.denominator,
+            value=share, met=is_full(self.scene.clause, self.open_km2 * 1e6, float(self.judged.fragments.area_m2.sum())), share=share, denominator=self.denominator,
             status=self.scene.status, nominal=share, by_state=by_state(table, inside), parameters=self.parameters,
             facts=facts, **reported, **provenance,
         )  # fmt: skip
@@ -282,7 +282,7 @@ class NetworkService(Evaluation):
             fragment, area_m2 = self.judged.fragments.inside(shape)
             open_m2 = float(area_m2[~self.judged.served[fragment]].sum())
             rows.append(
-                AreaRow.of(area, share, area_km2=shape.area / 1e6, target=1.0, met=open_m2 < NEGLIGIBLE_OPEN_M2,
+                AreaRow.of(area, share, area_km2=shape.area / 1e6, target=1.0, met=is_full(self.scene.clause, open_m2, shape.area),
                            share=share, shortfall=open_m2 / 1e6)
             )  # fmt: skip
         return rows

@@ -27,7 +27,7 @@ from twin.coverage.service_zones import (
     PARTLY,
     Servers,
     ServiceZone,
-    negligible,
+    is_full,
     radii_of_servers,
     share_of,
     zone_of,
@@ -38,7 +38,6 @@ from twin.coverage.why_here import nearby, row_of
 from twin.frames import geodesic_distance_m
 from twin.model import Area, Geometries, LngLat
 
-DIRECTION = "direction"
 WORKING_RESOLUTION = 9
 """Of the cells that divide the work; figures depend on it by less than 3e-7."""
 
@@ -208,9 +207,7 @@ class ServiceEvaluation(Evaluation):
     @property
     def met(self) -> bool | None:
         """None where the clause is a direction."""
-        if self.scene.clause.strength == DIRECTION:
-            return None
-        return negligible(self.open_km2 * 1e6, float(self.base.area_m2.sum()))
+        return is_full(self.scene.clause, self.open_km2 * 1e6, float(self.base.area_m2.sum()))
 
     @property
     def area_share(self) -> float:
@@ -309,7 +306,7 @@ class ServiceEvaluation(Evaluation):
 
     def _rows_of(self, areas: tuple[Area, ...]) -> list[AreaRow]:
         cut = self.base if areas == self.towns else self.tessellation(WORKING_RESOLUTION, areas)
-        return rows_of(areas, cut, self.served_m2(cut), self._shares_by_area(areas))
+        return rows_of(self.scene.clause, areas, cut, self.served_m2(cut), self._shares_by_area(areas))
 
     def _shares_by_area(self, areas: tuple[Area, ...]) -> list[float | None] | None:
         """By the denominator; None where that is the ground itself."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from twin.coverage.result import AreaRow
-from twin.coverage.service_zones import negligible, share_of
+from twin.coverage.service_zones import is_full, share_of
 from twin.coverage.tessellation import Floats, Ints, Tessellation
 from twin.model import Area
+from twin.plan import Clause
 
 LEAST_M2 = 1.0
 """Of an area in the scope: less is where two drawings of a border part."""
@@ -22,7 +23,7 @@ def shares_by_owner(owner: Ints, amount: Floats, served: Floats, n_areas: int) -
 
 
 def rows_of(
-    areas: Sequence[Area], cut: Tessellation, served_m2: Floats, shares: Sequence[float | None] | None
+    clause: Clause, areas: Sequence[Area], cut: Tessellation, served_m2: Floats, shares: Sequence[float | None] | None
 ) -> list[AreaRow]:
     """A row for each area that is part of a tessellation; ``shares`` replace those of the ground."""
     whole, served = (np.bincount(cut.part + 1, m2, len(areas) + 1)[1:] for m2 in (cut.area_m2, served_m2))
@@ -31,7 +32,7 @@ def rows_of(
         open_m2 = float(whole[i] - served[i])
         share = share_of(served[i], whole[i]) if shares is None else shares[i]
         rows.append(
-            AreaRow.of(areas[i], share, area_km2=float(whole[i]) / 1e6, target=1.0, met=negligible(open_m2, float(whole[i])),
+            AreaRow.of(areas[i], share, area_km2=float(whole[i]) / 1e6, target=1.0, met=is_full(clause, open_m2, float(whole[i])),
                        share=share, shortfall=open_m2 / 1e6)
         )  # fmt: skip
     return rows

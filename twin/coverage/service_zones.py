@@ -16,6 +16,7 @@ from twin.coverage.scope import points_inside
 from twin.errors import Words
 from twin.frames import MetricFrame
 from twin.model import Area, LayerTable, LngLat
+from twin.plan import Clause
 
 Floats = NDArray[np.float64]
 
@@ -53,8 +54,11 @@ class Servers:
         return replace(self, counts=self.counts & keep)
 
 
-def negligible(open_m2: float, whole_m2: float) -> bool:
-    """Whether so little is open that coverage is full: less than 0.0001 km², and less than a thousandth of a small area."""
+def is_full(clause: Clause, open_m2: float, whole_m2: float) -> bool | None:
+    """Whether so little is open that coverage is full: less than 0.0001 km², and less than a thousandth of a small area.
+    None where the clause is a direction, which has no verdict."""
+    if clause.strength == "direction":
+        return None
     return open_m2 < min(NEGLIGIBLE_OPEN_M2, NEGLIGIBLE_PART * whole_m2)
 
 
