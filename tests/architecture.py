@@ -15,8 +15,8 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("errors", frozenset({"errors"})),
     ("kernel", frozenset({"model", "frames", "offsets", "cells", "plan", "ports", "times"})),
     ("domain", frozenset({"layers", "coverage"})),
-    ("engine", frozenset({"engine", "ingest", "kept"})),
-    ("adapters", frozenset({"store", "readers", "demo"})),
+    ("engine", frozenset({"engine", "ingest", "editing", "export", "kept"})),
+    ("adapters", frozenset({"store", "readers", "writers", "demo"})),
     ("doors", frozenset({"api", "cli", "maps", "notebook", "opening", "settings", "__main__"})),
 )
 """Left to right: a module may import its own band and the bands to its left. ``twin/__init__.py`` stands left of all."""

@@ -79,14 +79,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One step of a transaction. ``expected_version`` None: the key must be new; else it must still be that version.
+    """One step of a transaction. ``expected_version`` None: the key must be new; else that version must still be open.
 
-    ``remove`` ends the asset's validity at ``record.valid_to``; nothing is ever overwritten.
+    A change holds from ``record.valid_from`` to ``record.valid_to``; ``correction`` also takes back all of the version it
+    is based on. ``remove`` ends the asset's validity at ``record.valid_to``. Nothing is ever overwritten.
     """
 
     op: ChangeOp
     record: Record
     expected_version: int | None = None
+    correction: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,24 @@ class Store(Protocol):
         """
         ...
 
+    def revert(self, tx: int, *, author: str, reason: str, at: datetime) -> Transaction:
+        """Undo a transaction by a new one: what it closed is recorded again, what it recorded is closed.
+
+        Raises:
+            NotFound: there is no such transaction.
+            Conflict: what it recorded has been changed since; the keys are named.
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    def touched(self, tx: int) -> list[tuple[str, str, list[Record], list[Record]]]:
+        """What a transaction did: per key ``(layer, key, versions it closed, versions it recorded)``, sorted."""
+        ...
+
+    def wait(self, head: int, timeout_s: float) -> int:
+        """The number of the last transaction as soon as it is no longer ``head``, at the latest after the timeout."""
+        ...
+
     def transactions(self) -> list[Transaction]: ...
 
     def versions(self, layer: str, key: str) -> list[tuple[int, int, int | None, Record]]:

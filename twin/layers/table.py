@@ -35,6 +35,9 @@ class RawTable:
     sha256: str
     declared_frame: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    document: Any = None
+    """The whole of a nested document (JSON that is not GeoJSON), which only a profile can cut into rows; then there
+    are no columns."""
 
     @property
     def n_rows(self) -> int:

@@ -13,7 +13,7 @@ import orjson
 from twin.model import Edit, Record, Source, Transaction
 from twin.ports import GridFile, StoredState
 from twin.store.schema import time_text
-from twin.store.versions import Current, Step, refuse_twice, step
+from twin.store.versions import Held, Step, refuse_twice, step
 
 
 @dataclass(slots=True)
@@ -59,15 +59,15 @@ class MemoryStore:
         with self._lock:
             refuse_twice(edits)
             number = len(self._transactions) + 1
-            planned = [(e, *self._plan(e, replace_all)) for e in edits]
-            closed = (
-                [v for versions in self._versions.values() for v in versions if v.tx_to is None] if replace_all else []
-            )
-            closed += [old for _, old, plan in planned if old is not None and plan.closes]
-            for version in closed:
-                version.tx_to = number
-            for edit, _, plan in planned:
+            planned = [(e, self._plan(e, replace_all)) for e in edits]
+            if replace_all:
+                for version in (v for versions in self._versions.values() for v in versions if v.tx_to is None):
+                    version.tx_to = number
+            for edit, plan in planned:
                 versions = self._versions.setdefault((edit.record.layer, edit.record.key), [])
+                for version in versions:
+                    if version.version in plan.closes:
+                        version.tx_to = number
                 versions += [_Version(v, number, None, record) for v, record in plan.new]
             title = sources[0].id if sources else ""
             transaction = Transaction(number, at, author, reason, title, len(edits))
@@ -79,11 +79,10 @@ class MemoryStore:
             ] + [(number, None, g) for g in grids]
             return transaction
 
-    def _plan(self, edit: Edit, replaced: bool) -> tuple[_Version | None, Step]:
+    def _plan(self, edit: Edit, replaced: bool) -> Step:
         versions = self._versions.get((edit.record.layer, edit.record.key), [])
-        last = max((v.version for v in versions), default=0)
-        old = max((v for v in versions if v.tx_to is None and not replaced), key=lambda v: v.version, default=None)
-        return old, step(edit, None if old is None else Current(old.record, old.version), last)
+        timeline = [] if replaced else [Held(v.record, v.version) for v in versions if v.tx_to is None]
+        return step(edit, timeline, max((v.version for v in versions), default=0))
 
     def transactions(self) -> list[Transaction]:
         return list(self._transactions)

@@ -21,7 +21,7 @@ from twin.errors import Conflict, InvalidInput, Unavailable
 from twin.model import Edit, Record, Source, Transaction
 from twin.ports import GridFile, StoredState
 from twin.store import schema as t
-from twin.store.versions import Current, Step, refuse_twice, step
+from twin.store.versions import Held, refuse_twice, step
 
 BUSY_TIMEOUT_S = 10
 ROW_COLUMNS = (
@@ -139,17 +139,17 @@ class SqlStore:
     def _apply(self, c: sa.Connection, table: sa.Table, edits: Sequence[Edit], number: int) -> None:
         if not edits:
             return
-        last, current = _present(c, table, edits)
+        last, timelines = _present(c, table, edits)
         new: list[tuple[Any, ...]] = []
         for edit in edits:
             key = (edit.record.layer, edit.record.key)
-            now = current.get(key)
-            plan: Step = step(edit, now, last.get(key, 0))
-            if plan.closes and now is not None:
-                _close(c, table, key, now.version, number)
+            plan = step(edit, timelines.get(key, ()), last.get(key, 0))
+            for version in plan.closes:
+                _close(c, table, key, version, number)
             new += [_values(record, version, number) for version, record in plan.new]
-        insert = sa.insert(table).compile(c.engine, column_keys=COLUMNS)
-        c.exec_driver_sql(str(insert), new)
+        if new:
+            insert = sa.insert(table).compile(c.engine, column_keys=COLUMNS)
+            c.exec_driver_sql(str(insert), new)
 
     def transactions(self) -> list[Transaction]:
         with self._reading() as c:
@@ -202,20 +202,23 @@ def _later(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:
 
 def _present(
     c: sa.Connection, table: sa.Table, edits: Sequence[Edit]
-) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], Current]]:
-    """For the layers that are edited: the highest version of every key, and the latest open one."""
+) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], list[Held]]]:
+    """For the layers that are edited: the highest version of every key, and its open versions."""
     layers = {e.record.layer for e in edits}
     of_layers = table.c.layer.in_(layers)
+    if len(edits) == 1:
+        of_layers = sa.and_(of_layers, table.c.key == edits[0].record.key)
     highest = sa.select(table.c.layer, table.c.key, sa.func.max(table.c.version)).where(of_layers)
     last = {(r[0], r[1]): int(r[2]) for r in c.execute(highest.group_by(table.c.layer, table.c.key))}
-    if not last:
-        return {}, {}
-    keys = {(e.record.layer, e.record.key) for e in edits}
+    timelines: dict[tuple[str, str], list[Held]] = {}
+    keys = {(e.record.layer, e.record.key) for e in edits} & last.keys()
+    if not keys:
+        return last, timelines
     held = sa.select(table).where(of_layers, table.c.tx_to.is_(None)).order_by(table.c.version)
-    if len(keys) == 1:
-        held = held.where(table.c.key == edits[0].record.key)
-    current = {(r.layer, r.key): Current(_record(r), r.version) for r in c.execute(held) if (r.layer, r.key) in keys}
-    return last, current
+    for r in c.execute(held):
+        if (r.layer, r.key) in keys:
+            timelines.setdefault((r.layer, r.key), []).append(Held(_record(r), r.version))
+    return last, timelines
 
 
 def _close(c: sa.Connection, table: sa.Table, key: tuple[str, str], version: int, number: int) -> None:

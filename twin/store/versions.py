@@ -1,18 +1,23 @@
-"""What an edit does to the versions of a key, the same on every store."""
+"""What an edit does to the versions of a key, the same on every store.
+
+At any time on the record axis a key has a timeline: open versions whose validities do not overlap. An edit lays a record
+over a stretch of it; what it covers is closed, and what sticks out before and after is recorded again.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from twin.errors import Conflict
+from twin.errors import Conflict, InvalidInput
 from twin.model import Edit, Record
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """The latest version of a key that is still open on the record axis."""
+class Held:
+    """A version that is open on the record axis."""
 
     record: Record
     version: int
@@ -20,9 +25,9 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do to a key: close the current version or not, then record new ones as ``(version, record)``."""
+    """What to do to a key: versions to close, then new ones to record as ``(version, record)``."""
 
-    closes: bool
+    closes: tuple[int, ...]
     new: tuple[tuple[int, Record], ...]
 
 
@@ -39,36 +44,69 @@ def refuse_twice(edits: Sequence[Edit]) -> None:
         raise Conflict(f"同一事务中重复的编号：{said}", f"changed twice in one transaction: {said}")
 
 
-def step(edit: Edit, current: Current | None, last_version: int) -> Step:
-    """The versions that an edit records. ``last_version`` is the highest ever recorded for the key (0: none).
+def step(edit: Edit, timeline: Sequence[Held], last_version: int) -> Step:
+    """The versions that an edit closes and records.
 
-    A change that holds from later than the current version leaves what was true before in a version of its own; one
-    that holds from the same time or earlier is a correction. Removing ends the validity; a key may come back later.
+    ``timeline`` has the key's open versions in any order, ``last_version`` is the highest ever recorded (0: none). A
+    change holds from its ``valid_from`` to its ``valid_to`` and leaves the rest of the timeline as it was; a correction
+    also takes back all of the version that it corrects. Removing leaves nothing from ``valid_to`` on. A key may come back.
 
     Raises:
-        Conflict: the key is new but exists, does not exist but should, or has moved on.
+        Conflict: an added key holds something in that time already, or the version an edit is based on has moved on.
+        InvalidInput: the record would end before it begins.
     """
-    layer, key, new = edit.record.layer, edit.record.key, edit.record
+    new = edit.record
     if edit.op == "add":
-        ended = (
-            current is not None and current.record.valid_to is not None and current.record.valid_to <= new.valid_from
-        )
-        if current is not None and not ended:
-            raise Conflict(
-                f"{layer} 中已有编号 {key}（版本 {current.version}）",
-                f"{layer} {key} exists (version {current.version})",
-            )
-        return Step(False, ((last_version + 1, new),))
-    if current is None or current.version != edit.expected_version:
-        now = "已不存在" if current is None else f"现为版本 {current.version}"
-        now_en = "it is gone" if current is None else f"it is at version {current.version} now"
-        raise Conflict(
-            f"{layer} {key} 已被他人修改：所依据的版本为 {edit.expected_version}，{now}。请重新读取后再改",
-            f"{layer} {key} was changed by somebody else: you had version {edit.expected_version}, {now_en}. Read it again",
-        )
-    old = current.record
+        _refuse_held(new, timeline)
+        return Step((), ((last_version + 1, _sound(new)),))
+    base = next((held for held in timeline if held.version == edit.expected_version), None)
+    if base is None:
+        raise _moved_on(edit, timeline)
     if edit.op == "remove":
-        return Step(True, ((last_version + 1, replace(old, valid_to=new.valid_to)),))
-    if new.valid_from <= old.valid_from:
-        return Step(True, ((last_version + 1, new),))
-    return Step(True, ((last_version + 1, replace(old, valid_to=new.valid_from)), (last_version + 2, new)))
+        if new.valid_to is None:
+            raise ValueError(f"{new.layer} {new.key}: a removal needs the time it holds from")
+        start, end, laid = new.valid_to, None, ()
+    else:
+        start, end, laid = new.valid_from, new.valid_to, (_sound(new),)
+    covered = [held for held in timeline if _overlap(held.record, start, end) or (edit.correction and held is base)]
+    kept = [held.record for held in covered if not (edit.correction and held is base)]
+    before = [replace(r, valid_to=start) for r in kept if r.valid_from < start]
+    after = [
+        replace(r, valid_from=end) for r in kept if end is not None and (r.valid_to is None or r.valid_to > end)
+    ]  # fmt: skip
+    numbered = enumerate((*before, *laid, *after), last_version + 1)
+    return Step(tuple(held.version for held in covered), tuple(numbered))
+
+
+def _overlap(record: Record, start: datetime, end: datetime | None) -> bool:
+    return (record.valid_to is None or record.valid_to > start) and (end is None or record.valid_from < end)
+
+
+def _sound(record: Record) -> Record:
+    if record.valid_to is not None and record.valid_to <= record.valid_from:
+        raise InvalidInput(
+            f"{record.layer} {record.key}：失效时间 {record.valid_to.isoformat()} 不晚于生效时间 {record.valid_from.isoformat()}",
+            f"{record.layer} {record.key} would end at {record.valid_to.isoformat()}, not after its beginning at "
+            f"{record.valid_from.isoformat()}",
+        )
+    return record
+
+
+def _refuse_held(new: Record, timeline: Sequence[Held]) -> None:
+    for held in timeline:
+        if _overlap(held.record, new.valid_from, new.valid_to):
+            raise Conflict(
+                f"{new.layer} 中已有编号 {new.key}（版本 {held.version}）",
+                f"{new.layer} {new.key} exists (version {held.version})",
+            )
+
+
+def _moved_on(edit: Edit, timeline: Sequence[Held]) -> Conflict:
+    layer, key = edit.record.layer, edit.record.key
+    versions = ", ".join(str(held.version) for held in timeline)
+    now = f"现为版本 {versions}" if versions else "已不存在"
+    now_en = f"it is at version {versions} now" if versions else "it is gone"
+    return Conflict(
+        f"{layer} {key} 已被他人修改：所依据的版本为 {edit.expected_version}，{now}。请重新读取后再改",
+        f"{layer} {key} was changed by somebody else: you had version {edit.expected_version}, {now_en}. Read it again",
+    )
