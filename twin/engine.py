@@ -218,6 +218,10 @@ class Twin:
             edits, author=author, reason=reason, at=self._clock(), sources=sources, grids=grids, replace_all=replace_all
         )
 
+    def revert(self, tx: int, *, author: str, reason: str) -> Transaction:
+        """Undo a transaction by a new one. Raises what ``Store.revert`` raises."""
+        return self.store.revert(tx, author=author, reason=reason, at=self._clock())
+
     def now(self) -> datetime:
         return self._clock()
 

@@ -89,6 +89,18 @@ class MappingAmbiguous(InvalidInput):
     code = "mapping-ambiguous"
 
 
+class UnsupportedMedia(InvalidInput):
+    """What was sent is said to be of a kind that is not taken there."""
+
+    code = "unsupported-media-type"
+
+
+class MustMatch(InvalidInput):
+    """An edit must say which version it is based on."""
+
+    code = "if-match-required"
+
+
 class NotFound(TwinError, LookupError):
     code = "not-found"
 
@@ -97,6 +109,25 @@ class Conflict(TwinError):
     """Somebody else changed it first, or the store already holds data."""
 
     code = "conflict"
+
+
+class Stale(Conflict):
+    """An edit is based on a version that is not the current one any more; ``current`` has those that are."""
+
+    code = "stale"
+    current: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, layer: str, key: str, version: int | None, current: Sequence[int]) -> Stale:
+        there = ", ".join(str(v) for v in current)
+        now = f"现为版本 {there}" if there else "已不存在"
+        now_en = f"it is at version {there} now" if there else "it is gone"
+        error = cls(
+            f"{layer} {key} 已被他人修改：所依据的版本为 {version}，{now}。请重新读取后再改",
+            f"{layer} {key} was changed by somebody else: you had version {version}, {now_en}. Read it again",
+        )
+        error.current = tuple(current)
+        return error
 
 
 class RuleUnready(TwinError):

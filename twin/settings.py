@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     rules: Path | None = Field(
         default=None, description="folder of further clauses (*.toml); default: rules in the data folder"
     )
+    require_if_match: bool = Field(
+        default=False, description="refuse edits over HTTP that do not say in If-Match which version they are based on"
+    )
     geodata: Path = Field(default=PROJECT / "geodata", description="folder of the reference geography")
 
     @property

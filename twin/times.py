@@ -34,3 +34,14 @@ def parse_moment(text: str, day: time = time.max) -> datetime:
         f"无法读作日期或时间：“{text}”，应如 2025-12-31 或 2025-12-31T08:00:00+08:00",
         f"not a date or time: {text!r}; write 2025-12-31 or 2025-12-31T08:00:00+08:00",
     )
+
+
+def stored_time(moment: datetime) -> str:
+    """A moment as stores and snapshots keep it: UTC text that compares as it reads, ``2026-01-31T08:00:00.000000Z``.
+
+    Raises:
+        ValueError: it has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"a time zone is needed: {moment!r}")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

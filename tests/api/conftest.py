@@ -27,7 +27,7 @@ ON_EDGE = 121.2890625
 N_CAMERAS, N_LOCATED = 49, 48
 
 Client = httpx.Client
-Make = Callable[[MemoryStore], Client]
+Make = Callable[..., Client]
 
 
 def record(layer: str, key: str, place: tuple[float, float] | BaseGeometry | None, **more: Any) -> Record:
@@ -97,8 +97,8 @@ def make() -> Iterator[Make]:
     """Makes a client of an app over a store."""
     with start_blocking_portal() as portal:
 
-        def client_over(store: MemoryStore) -> Client:
-            settings = Settings(store="memory:")
+        def client_over(store: MemoryStore, **more: Any) -> Client:
+            settings = Settings(store="memory:", **more)
             app = create_app(Twin(store, read_plan(settings.plan), pytest.fail, lambda: NOW), settings)
             return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 import numpy as np
+import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from twin import __version__
@@ -162,4 +163,5 @@ def item(request: Request, world: Served, layer: LayerName, key: str, when: Time
         link(request, "collection", f"/collections/{layer}", "", JSON),
     ]
     feature = encoded.run(slice(place, place + 1))
-    return reply(request, feature[:-1] + b',"links":' + dumps(links) + b"}", GEOJSON)
+    headers = {"etag": f'"v{orjson.loads(feature)["properties"]["version"]}"'}
+    return reply(request, feature[:-1] + b',"links":' + dumps(links) + b"}", GEOJSON, headers)

@@ -13,7 +13,19 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from twin.api.language import language_of
-from twin.errors import Conflict, Fault, InvalidInput, NotFound, RuleUnready, TwinError, Unavailable, Words
+from twin.errors import (
+    Conflict,
+    Fault,
+    InvalidInput,
+    MustMatch,
+    NotFound,
+    RuleUnready,
+    Stale,
+    TwinError,
+    Unavailable,
+    UnsupportedMedia,
+    Words,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -21,8 +33,11 @@ MAX_SHOWN = 200
 """Characters of a wrong value that are sent back."""
 
 STATUS: tuple[tuple[type[TwinError], int], ...] = (
+    (UnsupportedMedia, 415),
+    (MustMatch, 428),
     (InvalidInput, 400),
     (NotFound, 404),
+    (Stale, 412),
     (Conflict, 409),
     (RuleUnready, 422),
     (Unavailable, 503),
@@ -38,9 +53,13 @@ TITLES: dict[str, Words] = {
     "mapping-ambiguous": Words("字段对应不唯一", "The mapping of columns is ambiguous"),
     "not-found": Words("没有这项内容", "Not found"),
     "conflict": Words("与现有数据冲突", "Conflict"),
+    "stale": Words("所依据的版本已过时", "The version you had is out of date"),
+    "if-match-required": Words("须说明所依据的版本", "The version you had is needed"),
+    "unsupported-media-type": Words("不支持的内容类型", "Unsupported media type"),
     "rule-unready": Words("缺少判定所需的数据", "The rule lacks data that it needs"),
     "unavailable": Words("服务暂不可用", "Temporarily unavailable"),
     "method-not-allowed": Words("不支持该方法", "Method not allowed"),
+    "cross-site": Words("来自其他网站的请求", "A request from another site"),
     "internal": Words("服务器内部错误", "Internal error"),
 }
 INTERNAL = Words(
@@ -56,8 +75,9 @@ def problem(
     words: Words,
     faults: Sequence[Fault] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One problem document in the caller's language."""
+    """One problem document in the caller's language; ``more`` are members of its own."""
     lang = language_of(request)
     title = TITLES.get(code) or Words(HTTPStatus(status).phrase, HTTPStatus(status).phrase)
     body: dict[str, Any] = {
@@ -68,6 +88,7 @@ def problem(
         "instance": clean(request.scope["path"][:MAX_SHOWN]),
         "request_id": request.scope.get("request_id"),
         "errors": [_fault(fault, lang) for fault in faults],
+        **(more or {}),
     }
     sent = {"content-language": lang, "vary": "Accept-Language", "cache-control": "no-store", **(headers or {})}
     return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)
@@ -93,7 +114,8 @@ def problem_of_error(request: Request, error: TwinError) -> Response:
     if status == 500:
         return internal(request)
     headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else {}
-    return problem(request, status, error.code, error.words, error.faults, headers)
+    more = {"current_version": max(error.current, default=None)} if isinstance(error, Stale) else None
+    return problem(request, status, error.code, error.words, error.faults, headers, more)
 
 
 def internal(request: Request) -> Response:

@@ -43,6 +43,8 @@ def reply(
     if len(content) >= MIN_GZIP and accepts_gzip(request):
         content = compress(content)
         sent["content-encoding"] = "gzip"
+        if "etag" in sent:
+            sent["etag"] = f'{sent["etag"][:-1]}-gz"'
     return Response(content, headers=sent, media_type=media_type)
 
 

@@ -9,7 +9,8 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from twin.api.problems import internal
+from twin.api.problems import internal, problem
+from twin.errors import Words
 
 logger = logging.getLogger("twin.api")
 
@@ -20,6 +21,8 @@ PAGE_CSP = (
     "frame-ancestors 'none'"
 )
 """For HTML: everything from this server, nothing inline that runs. A page may send a policy of its own instead."""
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CROSS_SITE = Words("不接受其他网站的页面提交的修改", "changes that a page of another site sends are not accepted")
 HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -39,6 +42,11 @@ class Rim:
             await self.app(scope, receive, send)
             return
         scope["request_id"] = uuid4().hex[:12]
+        if from_another_site(Request(scope)):
+            answer = problem(Request(scope), 403, "cross-site", CROSS_SITE)
+            add_headers(answer.headers, scope["request_id"])
+            await answer(scope, receive, send)
+            return
         head = scope["method"] == "HEAD"
         if head:
             scope["method"] = "GET"
@@ -60,6 +68,14 @@ class Rim:
             if started:
                 raise
             await internal(Request(scope))(scope, receive, send_with_headers)
+
+
+def from_another_site(request: Request) -> bool:
+    """Whether a browser says that a page of another site sends something to be written."""
+    if request.method in SAFE_METHODS:
+        return False
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host")
 
 
 def add_headers(headers: MutableHeaders, request_id: str) -> None:

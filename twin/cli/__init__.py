@@ -49,8 +49,8 @@ def main(ctx: click.Context, lang: str | None, store: str | None) -> None:
         raise click.UsageError(said) from None
 
 
-from twin.cli import bench, data, judge, serving  # noqa: E402  (they register their commands on the group)
+from twin.cli import bench, data, history, imports, judge, serving  # noqa: E402  (they register their commands on the group)
 
-for module in (data, judge, serving, bench):
+for module in (data, imports, history, judge, serving, bench):
     for command in module.COMMANDS:
         main.add_command(command)

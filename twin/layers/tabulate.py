@@ -12,7 +12,8 @@ import shapely
 
 from twin.cells import points_to_cells
 from twin.layers.base import Field, LayerType
-from twin.model import LIFECYCLES, Area, LayerTable
+from twin.model import LIFECYCLES, Area, LayerTable, Record
+from twin.times import stored_time
 
 CELL_RESOLUTION = 12
 ROW = (
@@ -20,6 +21,13 @@ ROW = (
     "geometry", "attributes",
 )  # fmt: skip
 """The order of a stored row's values (see ``ports.StoredState``)."""
+
+
+def row_of(record: Record, version: int) -> tuple[Any, ...]:
+    """A record as a stored row."""
+    r, until = record, None if record.valid_to is None else stored_time(record.valid_to)
+    return (r.key, r.name, r.lifecycle, stored_time(r.valid_from), until, r.online, r.n_devices, r.owner, r.source, version,
+            r.lng, r.lat, r.geometry, orjson.dumps(dict(r.attributes), option=orjson.OPT_SORT_KEYS))  # fmt: skip
 
 
 def table_of(layer: LayerType, rows: Sequence[tuple[Any, ...]]) -> LayerTable:

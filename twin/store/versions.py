@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from twin.errors import Conflict, InvalidInput
+from twin.errors import Conflict, InvalidInput, Stale
 from twin.model import Edit, Record
 
 
@@ -52,7 +52,8 @@ def step(edit: Edit, timeline: Sequence[Held], last_version: int) -> Step:
     also takes back all of the version that it corrects. Removing leaves nothing from ``valid_to`` on. A key may come back.
 
     Raises:
-        Conflict: an added key holds something in that time already, or the version an edit is based on has moved on.
+        Conflict: an added key holds something in that time already.
+        Stale: the version that an edit is based on is not open any more.
         InvalidInput: the record would end before it begins.
     """
     new = edit.record
@@ -61,14 +62,15 @@ def step(edit: Edit, timeline: Sequence[Held], last_version: int) -> Step:
         return Step((), ((last_version + 1, _sound(new)),))
     base = next((held for held in timeline if held.version == edit.expected_version), None)
     if base is None:
-        raise _moved_on(edit, timeline)
+        raise Stale.of(new.layer, new.key, edit.expected_version, [held.version for held in timeline])
+    laid: tuple[Record, ...] = ()
     if edit.op == "remove":
         if new.valid_to is None:
             raise ValueError(f"{new.layer} {new.key}: a removal needs the time it holds from")
-        start, end, laid = new.valid_to, None, ()
+        start, end = new.valid_to, None
     else:
         start, end, laid = new.valid_from, new.valid_to, (_sound(new),)
-    covered = [held for held in timeline if _overlap(held.record, start, end) or (edit.correction and held is base)]
+    covered = [held for held in timeline if overlap(held.record, start, end) or (edit.correction and held is base)]
     kept = [held.record for held in covered if not (edit.correction and held is base)]
     before = [replace(r, valid_to=start) for r in kept if r.valid_from < start]
     after = [
@@ -78,7 +80,7 @@ def step(edit: Edit, timeline: Sequence[Held], last_version: int) -> Step:
     return Step(tuple(held.version for held in covered), tuple(numbered))
 
 
-def _overlap(record: Record, start: datetime, end: datetime | None) -> bool:
+def overlap(record: Record, start: datetime, end: datetime | None) -> bool:
     return (record.valid_to is None or record.valid_to > start) and (end is None or record.valid_from < end)
 
 
@@ -94,19 +96,8 @@ def _sound(record: Record) -> Record:
 
 def _refuse_held(new: Record, timeline: Sequence[Held]) -> None:
     for held in timeline:
-        if _overlap(held.record, new.valid_from, new.valid_to):
+        if overlap(held.record, new.valid_from, new.valid_to):
             raise Conflict(
                 f"{new.layer} 中已有编号 {new.key}（版本 {held.version}）",
                 f"{new.layer} {new.key} exists (version {held.version})",
             )
-
-
-def _moved_on(edit: Edit, timeline: Sequence[Held]) -> Conflict:
-    layer, key = edit.record.layer, edit.record.key
-    versions = ", ".join(str(held.version) for held in timeline)
-    now = f"现为版本 {versions}" if versions else "已不存在"
-    now_en = f"it is at version {versions} now" if versions else "it is gone"
-    return Conflict(
-        f"{layer} {key} 已被他人修改：所依据的版本为 {edit.expected_version}，{now}。请重新读取后再改",
-        f"{layer} {key} was changed by somebody else: you had version {edit.expected_version}, {now_en}. Read it again",
-    )

@@ -1,0 +1,194 @@
+"""Edits of single features (OGC API Features Part 4) and an asset's history. ``If-Match`` says what the editor saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from json import JSONDecodeError
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import orjson
+import shapely
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
+
+from twin.api.encoded import encode_layer
+from twin.api.features import LayerName
+from twin.api.params import bad, moment
+from twin.api.replies import GEOJSON, dumps, json_reply, url
+from twin.api.world import Served
+from twin.editing import Edited, Place, Signed, Wish, change, create, end, replace_asset
+from twin.errors import BadParameter, Fault, InvalidInput, MustMatch, NotFound, UnsupportedMedia, Words
+from twin.layers import layer_named
+from twin.layers.tabulate import row_of, table_of
+from twin.model import Record, Transaction
+from twin.readers.geojson import BUILDERS
+
+router = APIRouter(tags=["edits"])
+MAX_BODY = 4 << 20
+TYPES = ("application/geo+json", "application/json", "application/merge-patch+json")
+ETAG = '"v{}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Who asks, why, and based on which version."""
+
+    signed: Signed
+    correction: bool
+
+
+async def _signed(
+    by: Annotated[str, Query(max_length=200, description="who edits")] = "api",
+    reason: Annotated[str, Query(max_length=2000, description="why; needed for retiring and ending")] = "",
+    correction: Annotated[bool, Query(description="the version that holds on that day never was so")] = False,
+    if_match: Annotated[str | None, Header(description='the version that the editor saw, as the ETag "v3"')] = None,
+) -> Editor:
+    return Editor(Signed(by, reason, _version(if_match)), correction)
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"').removesuffix("-gz").removeprefix("v")
+    if not (text.isascii() and text.isdigit()):
+        raise bad("header", "If-Match", if_match, '应为要素的 ETag，如 "v3"', 'must be the feature\'s ETag, as "v3"')
+    return int(text)
+
+
+Editing = Annotated[Editor, Depends(_signed)]
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent.
+
+    Raises:
+        UnsupportedMedia: it says that it is something else. InvalidInput: it is not one, or too large.
+    """
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said not in TYPES:
+        known = ", ".join(TYPES)
+        raise UnsupportedMedia(
+            f"不支持的内容类型 {said or '—'}，可用：{known}", f"{said or 'nothing'} is not one of {known}"
+        )
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_BODY:
+            raise InvalidInput("内容超过 4 MiB", "the body is larger than 4 MiB")
+    try:
+        value = orjson.loads(content)
+    except JSONDecodeError as problem:
+        raise InvalidInput(f"不是有效的 JSON：{problem}", f"not valid JSON: {problem}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("应为 GeoJSON Feature 对象", "a GeoJSON Feature is expected")
+    return value
+
+
+Body = Annotated[dict[str, Any], Depends(_body)]
+
+
+@router.post("/collections/{layer}/items", status_code=201)
+def add_item(request: Request, world: Served, layer: LayerName, editor: Editing, body: Body) -> Response:
+    """Add a feature (GeoJSON, WGS-84). Its key is the property ``key`` or the feature's id, else one is made."""
+    wish = _wish(body, whole=True)
+    if "id" in body and not {"key", "code"} & wish.properties.keys():
+        wish = Wish({**wish.properties, "key": str(body["id"])}, wish.place)
+    edited = create(world.twin, layer, wish, editor.signed)
+    path = f"/collections/{layer}/items/{quote(edited.record.key, safe='')}"
+    return _told(request, edited, 201, {"location": url(request, path)})
+
+
+@router.put("/collections/{layer}/items/{key:path}")
+def replace_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
+    """Give a feature new values altogether, from ``valid_from`` (now unless given) on."""
+    _must_match(world, editor)
+    wish = _wish(body, whole=True)
+    edited = replace_asset(world.twin, layer, key, wish, editor.signed, correction=editor.correction)
+    return _told(request, edited)
+
+
+@router.patch("/collections/{layer}/items/{key:path}")
+def change_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
+    """Change what is sent (a merge patch of the feature), from ``valid_from`` (now unless given) on."""
+    _must_match(world, editor)
+    edited = change(world.twin, layer, key, _wish(body, whole=False), editor.signed, correction=editor.correction)
+    return _told(request, edited)
+
+
+@router.delete("/collections/{layer}/items/{key:path}", status_code=200)
+def end_item(
+    request: Request, world: Served, layer: LayerName, key: str, editor: Editing,
+    at: Annotated[str | None, Query(description="from when it is no more; default: now")] = None,
+) -> Response:  # fmt: skip
+    """End a feature's validity, with a reason; its history stays."""
+    _must_match(world, editor)
+    return _told(request, end(world.twin, layer, key, moment(at, "at"), editor.signed))
+
+
+@router.get("/collections/{layer}/items/{key:path}/versions")
+def versions(request: Request, world: Served, layer: LayerName, key: str) -> Response:
+    """Every recorded version of a feature: from when to when it held in the world, who recorded it, who withdrew it."""
+    kind, store = layer_named(layer), world.twin.store
+    held = store.versions(kind.name, key)
+    if not held:
+        raise NotFound(f"图层 {layer} 中没有编号“{key[:80]}”", f"{layer} has no feature {key[:80]!r}")
+    by_number = {t.tx: t for t in store.transactions()}
+    listed = [
+        {"version": version, "recorded": _transaction(by_number[tx]),
+         "withdrawn": None if tx_to is None else _transaction(by_number[tx_to]), "feature": _feature(kind.name, version, record)}
+        for version, tx, tx_to, record in held
+    ]  # fmt: skip
+    return json_reply(request, {"layer": kind.name, "key": key, "versions": listed})
+
+
+def _must_match(world: Served, editor: Editor) -> None:
+    if world.settings.require_if_match and editor.signed.if_version is None:
+        raise MustMatch('须以 If-Match 说明所依据的版本，如 "v3"', 'say the version you saw in If-Match, as "v3"')
+
+
+def _wish(body: Mapping[str, Any], *, whole: bool) -> Wish:
+    """What a GeoJSON feature (or a patch of one) says."""
+    if body.get("type", "Feature") != "Feature":
+        raise bad("body", "type", str(body.get("type")), "应为 Feature", "must be Feature")
+    properties = body.get("properties")
+    if not isinstance(properties, dict) and (whole or properties is not None):
+        raise bad("body", "properties", str(properties)[:80], "应为对象", "must be an object")
+    if "extra" in (properties or {}) and not isinstance((properties or {})["extra"], (dict, type(None))):
+        raise bad("body", "extra", str((properties or {})["extra"])[:80], "应为对象", "must be an object")
+    place = Place(_geometry(body["geometry"])) if "geometry" in body else None
+    return Wish(dict(properties or {}), place)
+
+
+def _geometry(value: Any) -> BaseGeometry | None:
+    if value is None:
+        return None
+    try:
+        return shapely.force_2d(BUILDERS[value["type"]](value["coordinates"]))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ShapelyError) as problem:
+        words = Words("不是可用的 GeoJSON 几何", "not a usable GeoJSON geometry")
+        fault = Fault("body", "geometry", str(value)[:80], words)
+        raise BadParameter(f"{words.zh}：{problem}", f"{words.en}: {problem}", [fault]) from None
+
+
+def _told(request: Request, edited: Edited, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """The feature as it now is, with its version as the ETag; after ending it, the transaction."""
+    told = {"transaction": _transaction(edited.transaction)}
+    if edited.version is None:
+        return json_reply(request, told)
+    feature = {**_feature(edited.record.layer, edited.version, edited.record), **told}
+    return Response(dumps(feature), status, {"etag": ETAG.format(edited.version), **(headers or {})}, GEOJSON)
+
+
+def _transaction(t: Transaction) -> dict[str, Any]:
+    return {"tx": t.tx, "at": t.at, "author": t.author, "reason": t.reason, "source": t.source}
+
+
+def _feature(layer: str, version: int, record: Record) -> dict[str, Any]:
+    """A recorded version as the feature that items show."""
+    kind = layer_named(layer)
+    encoded = encode_layer(kind, table_of(kind, [row_of(record, version)]))
+    feature: dict[str, Any] = orjson.loads(encoded.run(slice(0, 1)))
+    return feature

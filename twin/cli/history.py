@@ -1,0 +1,119 @@
+"""``twin history``, ``audit``, ``revert`` and ``transition``: what was recorded, by whom, and how to take it back."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
+from twin.editing import Signed, Wish, change
+from twin.errors import NotFound
+from twin.model import LIFECYCLES, Transaction
+
+author_option = click.option("--by", "author", default=None, help="Who; default: the user's name.")
+
+
+@click.command()
+@click.argument("layer")
+@click.argument("key")
+@json_option
+@pass_door
+def history(door: Door, layer: str, key: str, as_json: bool) -> None:
+    """Every recorded version of one asset: when it held in the world, who recorded it and why."""
+    versions = door.twin.store.versions(layer, key)
+    if not versions:
+        raise NotFound(f"{layer} 中没有编号 {key}", f"{layer} has no key {key!r}")
+    by_number = {t.tx: t for t in door.twin.store.transactions()}
+    rows = [{"version": v, "tx": tx, "tx_to": to, "valid_from": r.valid_from.isoformat(),
+             "valid_to": r.valid_to.isoformat() if r.valid_to else None, "lifecycle": r.lifecycle, "name": r.name,
+             "lng": r.lng, "lat": r.lat, "recorded_at": by_number[tx].at.isoformat(), "author": by_number[tx].author,
+             "reason": by_number[tx].reason}
+            for v, tx, to, r in versions]  # fmt: skip
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(list(rows[0]), [list(r.values()) for r in rows])
+
+
+@click.command()
+@click.argument("tx", type=int, required=False)
+@json_option
+@pass_door
+def audit(door: Door, tx: int | None, as_json: bool) -> None:
+    """Who changed what, when and why; with TX, which assets that transaction touched."""
+    if tx is not None:
+        _print_touched(door, tx, as_json)
+        return
+    rows = [_told(t) for t in door.twin.store.transactions()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(("tx", "at", "author", "reason", "source", "edits"), [list(r.values()) for r in rows])
+
+
+def _print_touched(door: Door, tx: int, as_json: bool) -> None:
+    touched = door.twin.store.touched(tx)
+    if not touched and tx not in {t.tx for t in door.twin.store.transactions()}:
+        raise NotFound(f"没有事务 {tx}", f"there is no transaction {tx}")
+    rows = [{"layer": layer, "key": key, "did": "change" if closed and opened else "add" if opened else "remove",
+             "closed": len(closed), "recorded": len(opened)} for layer, key, closed, opened in touched]  # fmt: skip
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(("layer", "key", "did", "closed", "recorded"), [list(r.values()) for r in rows])
+
+
+@click.command()
+@click.argument("tx", type=int)
+@author_option
+@click.option("--reason", default=None, help="Why; default: which transaction is undone.")
+@json_option
+@pass_door
+def revert(door: Door, tx: int, author: str | None, reason: str | None, as_json: bool) -> None:
+    """Undo transaction TX by a new one; refused where what it recorded has been changed since."""
+    twin = door.twin
+    undone = twin.revert(tx, author=author or getpass.getuser(), reason=reason or f"revert {tx}")
+    if as_json:
+        print_json(_told(undone))
+    door.say(
+        f"事务 {tx} 已由事务 {undone.tx} 撤销，涉及 {undone.n_edits} 项资产",
+        f"transaction {tx} is undone by {undone.tx}: {undone.n_edits} assets",
+    )
+
+
+@click.command()
+@click.argument("layer")
+@click.argument("key")
+@click.argument("state", type=click.Choice(LIFECYCLES))
+@click.option("--at", type=Moment(), default=None, help="From when it is so; default: now. May lie in the past.")
+@click.option("--correct", is_flag=True, help="The state recorded for that time was wrong; may also go back.")
+@click.option("--reason", default="", help="Why; needed for retired.")
+@author_option
+@json_option
+@pass_door
+def transition(
+    door: Door, layer: str, key: str, state: str, at: datetime | None, correct: bool, reason: str, author: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Take an asset to another lifecycle STATE: planned, building, managed, operating or retired."""
+    told: dict[str, Any] = {"lifecycle": state} | ({"valid_from": at.isoformat()} if at else {})
+    signed = Signed(author or getpass.getuser(), reason)
+    edited = change(door.twin, layer, key, Wish(told), signed, correction=correct)
+    if as_json:
+        print_json({"layer": layer, "key": key, "lifecycle": state, "version": edited.version,
+                    "valid_from": edited.record.valid_from.isoformat(), **_told(edited.transaction)})  # fmt: skip
+    door.say(
+        f"{layer} {key} 自 {edited.record.valid_from.isoformat()} 起为 {state}（事务 {edited.transaction.tx}）",
+        f"{layer} {key} is {state} from {edited.record.valid_from.isoformat()} (transaction {edited.transaction.tx})",
+    )
+
+
+def _told(t: Transaction) -> dict[str, Any]:
+    return {"tx": t.tx, "at": t.at.isoformat(), "author": t.author, "reason": t.reason, "source": t.source,
+            "n_edits": t.n_edits}  # fmt: skip
+
+
+COMMANDS = (history, audit, revert, transition)
