@@ -254,3 +254,10 @@ def test_every_edit_can_be_told_on_the_day_it_is_recorded(twin: Twin, clock: Cal
     change(twin, "chargers", "a", Wish({"name": "two"}), ME)
     assert held(twin)["name"] == "two"
     assert {record.name for *_, record in twin.store.versions("chargers", "a")} == {"a", "one", "two"}
+
+
+def test_an_end_that_is_told_is_the_end(twin, clock):
+    until = clock.now + timedelta(days=10)
+    change(twin, "chargers", "a", Wish({"valid_to": until.isoformat()}), ME)
+    assert held(twin, as_of=until - timedelta(seconds=1))["name"] == "a"
+    assert held(twin, as_of=until) == {}

@@ -129,7 +129,7 @@ def change(twin: Twin, layer: str, key: str, wish: Wish, signed: Signed, *, corr
     new = replace(new, valid_from=at, valid_to=some.valid_to if "valid_to" in told else until)
     _refuse_transition(held, base, new, signed, correction)
     sources = (BY_HAND,) if new.source == BY_HAND.id else ()
-    op = Edit("change", new, version, correction) if version is not None else Edit("add", new)
+    op = Edit("add", new) if version is None else Edit("change", new, version, correction, final="valid_to" in told)
     return _commit(twin, op, signed, sources)
 
 

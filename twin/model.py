@@ -81,14 +81,15 @@ class Record:
 class Edit:
     """One step of a transaction. ``expected_version`` None: the key must be new; else that version must still be open.
 
-    A change holds from ``record.valid_from`` to ``record.valid_to``; ``correction`` also takes back all of the version it
-    is based on. ``remove`` ends the asset's validity at ``record.valid_to``. Nothing is ever overwritten.
+    A change holds from ``record.valid_from`` to ``record.valid_to``, after which what was recorded before goes on, or
+    nothing where it is ``final``; ``correction`` also takes back all of the version it is based on. ``remove`` ends the asset's validity at ``record.valid_to``. Nothing is ever overwritten.
     """
 
     op: ChangeOp
     record: Record
     expected_version: int | None = None
     correction: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,11 @@ class Store(Protocol):
 
     def transactions(self) -> list[Transaction]: ...
 
+    def open_versions(self, layer: str) -> list[tuple[int, Record]]:
+        """The present timelines of a layer's keys: every version that no transaction has closed, as
+        ``(version, record)``, sorted by key and ``valid_from``. What an import is compared with."""
+        ...
+
     def versions(self, layer: str, key: str) -> list[tuple[int, int, int | None, Record]]:
         """Every recorded version of one key as ``(version, tx, tx_to, record)``, oldest first."""
         ...

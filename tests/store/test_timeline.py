@@ -17,7 +17,7 @@ from tests.world import CENTRE, charger
 from twin.errors import Conflict, InvalidInput
 from twin.model import Edit, Record
 from twin.ports import Store
-from twin.store import MemoryStore, SqlStore
+from twin.store import MemoryStore, SqliteStore
 
 N_DAYS = 8
 DAY0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ def opened(kind: str) -> Iterator[Store]:
     if kind == "memory":
         yield MemoryStore()
         return
-    with TemporaryDirectory() as folder, closing(SqlStore(Path(folder) / "twin.sqlite")) as store:
+    with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder) / "twin.sqlite")) as store:
         yield store
 
 
@@ -133,3 +133,10 @@ def test_nothing_is_recorded_that_would_end_before_it_begins():
     with pytest.raises(InvalidInput, match="not after its beginning"):
         commit(store, Edit("add", record("a", 3, 3)), 1)
     assert store.head() == 0
+
+
+def test_after_a_final_change_nothing_holds():
+    store = MemoryStore()
+    commit(store, Edit("add", record("old", 0, None)), 1)
+    commit(store, Edit("change", record("closing", 2, 4), 1, final=True), 2)
+    assert [[name for name, _ in held(store, d, 2)] for d in (1, 3, 5)] == [["old"], ["closing"], []]

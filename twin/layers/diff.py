@@ -6,37 +6,41 @@ the keys that came from the same source and are not in the file any more; other 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from twin.frames import geodesic_distance_m
-from twin.model import Edit, LayerTable, Record
+from twin.model import Edit, Record
 
 SAME_PLACE_DEG = 1e-9
 ASSUMED_SUFFIX = "_assumed"
 """An attribute ``lifecycle_assumed`` says that ``lifecycle`` is a default of ours; it goes once a file gives the field."""
 PLAIN = ("name", "lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner", "source")
-NOT_ATTRIBUTES = frozenset((*PLAIN, "key", "version", "cell", "lng", "lat"))
 
 
 @dataclass(frozen=True)
 class Altered:
-    """A feature that the file changes: ``record`` is what it becomes, ``fields`` what differs.
+    """A feature that the file changes: ``before`` is what it was, ``record`` what it becomes, ``fields`` what differs.
 
-    ``moved_m`` is the geodesic distance between its old and new place; None if that did not change or was unknown.
+    ``moved_m`` is the geodesic distance between its old and new place; None if that did not change or was unknown. It is
+    a ``correction`` where only the beginning differs and is later: it never was so before. It is ``final`` where the file
+    says when it ends.
     """
 
+    before: Record
     record: Record
     version: int
     fields: tuple[str, ...]
     moved_m: float | None = None
+    correction: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,102 +65,83 @@ class ImportDiff:
         names = ("added", "moved", "changed", "removed", "unchanged")
         return {name: len(getattr(self, name)) for name in names}
 
-    def edits(self, ended_at: datetime, *, remove: bool = True) -> list[Edit]:
-        """The steps of the transaction; removed features end at ``ended_at`` (aware), or stay if ``remove`` is off."""
-        gone = self.removed if remove else ()
+    @property
+    def altered(self) -> tuple[Altered, ...]:
+        return (*self.moved, *self.changed)
+
+    def edits(self, ended_at: datetime) -> list[Edit]:
+        """The steps of the transaction; removed features end at ``ended_at`` (aware)."""
         return [
             *(Edit("add", record) for record in self.added),
-            *(Edit("change", each.record, each.version) for each in (*self.moved, *self.changed)),
-            *(Edit("remove", replace(each.record, valid_to=ended_at), each.version) for each in gone),
+            *(Edit("change", each.record, each.version, each.correction, each.final) for each in self.altered),
+            *(Edit("remove", replace(each.record, valid_to=ended_at), each.version) for each in self.removed),
         ]
+
+
+Timelines = Mapping[str, Sequence[tuple[int, Record]]]
+"""By key, what is held of it: ``(version, record)`` by the time from which it holds."""
+
+
+def timelines_of(versions: Iterable[tuple[int, Record]]) -> Timelines:
+    """A layer's open versions, sorted by key and ``valid_from``, by key."""
+    return {key: list(held) for key, held in groupby(versions, lambda pair: pair[1].key)}
 
 
 def diff(
     records: Sequence[Record],
-    existing: LayerTable | None,
+    held: Timelines,
     source_id: str,
-    given: Mapping[str, NDArray[np.bool_]] | None = None,
-    changed_at: datetime | None = None,
+    given: Mapping[str, NDArray[np.bool_]] | None,
+    now: datetime,
 ) -> ImportDiff:
-    """Compare records with what the layer holds now.
+    """Compare records with what the layer holds.
 
     Args:
         records: from ``check_table``; keys are unique.
-        existing: the layer's table; None or empty if it holds nothing.
+        held: the layer's timelines.
         source_id: whose missing keys count as removed.
         given: ``Checked.given``: per field, which of ``records`` had it in the file; a field not named was not given.
             None: everything was given.
-        changed_at: from when a difference holds if the file gives no ``valid_from`` (aware): what was true before
-            stays so. None: differences are corrections of the version that is held.
+        now: the moment of the import (aware). A record is compared with what holds when it begins, or now if the file
+            does not say when; a difference without a date holds from now on: what was true before stays so.
 
     Places closer than 1e-9 degrees are the same; all else must be equal.
     """
-    held = _Held(existing)
     added: list[Record] = []
     moved: list[Altered] = []
     changed: list[Altered] = []
     unchanged: list[str] = []
     for i, record in enumerate(records):
-        at = held.position.get(record.key)
-        if at is None:
+        dated = _gives(given, "valid_from", i)
+        base = _base(held.get(record.key, ()), record.valid_from if dated else now)
+        if base is None:
             added.append(record)
             continue
-        old = held.record(at)
+        version, old = base
         new = _merged(record, old, None if given is None else {name for name, rows in given.items() if rows[i]})
         fields = _differences(old, new)
         if not fields:
             unchanged.append(record.key)
             continue
-        if changed_at is not None and not _gives(given, "valid_from", i):
-            new = replace(new, valid_from=changed_at)
+        if not dated:
+            new = replace(new, valid_from=max(now, old.valid_from))
         metres = _metres(old, new) if "location" in fields else None
-        (changed if metres is None else moved).append(Altered(new, held.version(at), fields, metres))
+        later = fields == ("valid_from",) and new.valid_from > old.valid_from
+        final = new.valid_to is not None and _gives(given, "valid_to", i)
+        (changed if metres is None else moved).append(Altered(old, new, version, fields, metres, later, final))
     there = {record.key for record in records}
-    gone = [at for key, at in held.position.items() if key not in there and held.columns["source"][at] == source_id]
-    removed = tuple(Removed(held.record(at), held.version(at)) for at in gone)
+    gone = [_base(timeline, now) for key, timeline in held.items() if key not in there]
+    removed = tuple(Removed(r, v) for v, r in (pair for pair in gone if pair is not None) if r.source == source_id)
     return ImportDiff(tuple(added), tuple(moved), tuple(changed), removed, tuple(unchanged))
 
 
-class _Held:
-    """A layer's table as plain Python values, by key."""
-
-    def __init__(self, table: LayerTable | None) -> None:
-        self.layer = table.layer if table is not None else ""
-        frame = table.frame if table is not None else pd.DataFrame({"key": []})
-        self.columns = {str(name): _plain(frame[name]) for name in frame.columns}
-        self.position = {key: at for at, key in enumerate(self.columns["key"])}
-        self.attributes = [name for name in self.columns if name not in NOT_ATTRIBUTES]
-        wkb = None if table is None or table.geometry is None else shapely.to_wkb(table.geometry)
-        self.wkb: list[bytes | None] | None = None if wkb is None else wkb.tolist()
-
-    def version(self, at: int) -> int:
-        return int(self.columns["version"][at])
-
-    def record(self, at: int) -> Record:
-        value = {name: column[at] for name, column in self.columns.items()}
-        return Record(
-            layer=self.layer, key=value["key"], name=value["name"] or "", lifecycle=value["lifecycle"],
-            valid_from=_moment(value["valid_from"]), valid_to=_moment(value["valid_to"]) if value["valid_to"] else None,
-            online=value["online"], n_devices=int(value["n_devices"]), owner=value["owner"] or "", source=value["source"],
-            lng=value["lng"], lat=value["lat"], geometry=None if self.wkb is None else self.wkb[at],
-            attributes={name: value[name] for name in self.attributes},
-        )  # fmt: skip
+def _base(timeline: Sequence[tuple[int, Record]], at: datetime) -> tuple[int, Record] | None:
+    """What holds at a moment, else what comes first after it; None if all has ended by then."""
+    return next(((v, r) for v, r in timeline if r.valid_to is None or r.valid_to > at), None)
 
 
 def _gives(given: Mapping[str, NDArray[np.bool_]] | None, name: str, row: int) -> bool:
     return given is None or (name in given and bool(given[name][row]))
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    """Any pandas column as Python values, None for whatever stands for nothing."""
-    values = column.astype(object)
-    return values.where(values.notna(), None).tolist()
-
-
-def _moment(value: Any) -> datetime:
-    """A time in UTC from what a table has (ISO text, a timestamp, a datetime)."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else pd.Timestamp(value).to_pydatetime()
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _merged(record: Record, old: Record, given: set[str] | None) -> Record:
@@ -170,7 +155,7 @@ def _merged(record: Record, old: Record, given: set[str] | None) -> Record:
     if extra := {**(old.attributes.get("extra") or {}), **(record.attributes.get("extra") or {})}:
         attributes["extra"] = extra
     if "location" not in given:
-        kept |= {"lng": old.lng, "lat": old.lat, "geometry": old.geometry}
+        kept |= {"lng": old.lng, "lat": old.lat, "geometry": old.geometry, "original": old.original}
     return replace(record, attributes=attributes, **kept)
 
 
@@ -197,8 +182,14 @@ def _same_place(old: Record, new: Record) -> bool:
 def _same_shape(old: bytes | None, new: bytes | None) -> bool:
     if old is None or new is None or old == new:
         return old == new
-    first, second = shapely.normalize(shapely.from_wkb([old, new]))
+    first, second = shapely.normalize([_simple(shape) for shape in shapely.from_wkb([old, new])])
     return bool(shapely.equals_exact(first, second, SAME_PLACE_DEG))
+
+
+def _simple(shape: Any) -> Any:
+    """The part of a multiple shape that has only one: formats do not tell the two apart."""
+    parts = shapely.get_parts(shape)
+    return parts[0] if len(parts) == 1 else shape
 
 
 def _metres(old: Record, new: Record) -> float | None:

@@ -49,7 +49,7 @@ def step(edit: Edit, timeline: Sequence[Held], last_version: int) -> Step:
 
     ``timeline`` has the key's open versions in any order, ``last_version`` is the highest ever recorded (0: none). A
     change holds from its ``valid_from`` to its ``valid_to`` and leaves the rest of the timeline as it was; a correction
-    also takes back all of the version that it corrects. Removing leaves nothing from ``valid_to`` on. A key may come back.
+    also takes back all of the version that it corrects; after a final one nothing holds. Removing leaves nothing from ``valid_to`` on. A key may come back.
 
     Raises:
         Conflict: an added key holds something in that time already.
@@ -69,7 +69,7 @@ def step(edit: Edit, timeline: Sequence[Held], last_version: int) -> Step:
             raise ValueError(f"{new.layer} {new.key}: a removal needs the time it holds from")
         start, end = new.valid_to, None
     else:
-        start, end, laid = new.valid_from, new.valid_to, (_sound(new),)
+        start, end, laid = new.valid_from, None if edit.final else new.valid_to, (_sound(new),)
     covered = [held for held in timeline if overlap(held.record, start, end) or (edit.correction and held is base)]
     kept = [held.record for held in covered if not (edit.correction and held is base)]
     before = [replace(r, valid_to=start) for r in kept if r.valid_from < start]

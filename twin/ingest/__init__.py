@@ -16,7 +16,7 @@ from twin.errors import FrameUndeclared
 from twin.frames import Frame, parse_frame
 from twin.layers import LAYERS, LayerType, layer_named
 from twin.layers.check import Checked, check_table
-from twin.layers.diff import ImportDiff, diff
+from twin.layers.diff import ImportDiff, diff, timelines_of
 from twin.layers.mapping import ColumnMap, map_columns
 from twin.layers.table import RawTable
 from twin.model import Record, Source, Transaction
@@ -87,12 +87,12 @@ def examine(twin: Twin, table: RawTable, request: ImportRequest, *, allow_datum_
             "datum inverse used: %s rows of %s, frame %s, layer %s", checked.n_rows, table.name, frame.name, layer.name
         )
     snapshot = twin.snapshot()
-    existing = snapshot.layers.get(layer.name)
+    held = timelines_of(twin.store.open_versions(layer.name))
     districts = snapshot.areas_at("district") if layer.geometry == "point" else []
     owner = assign_to_areas(districts, _places(checked.records))
     return ImportReport(
         request=request, table=table, frame=frame, mapping=mapping, checked=checked,
-        difference=diff(checked.records, existing, source_id, checked.given, twin.now()),
+        difference=diff(checked.records, held, source_id, checked.given, twin.now()),
         source=Source(source_id, table.name, frame.name, request.synthetic, request.schematic, request.derived,
                       request.licence, table.sha256),
         inside={a.code: int((owner == i).sum()) for i, a in enumerate(districts) if (owner == i).any()},
