@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
 from twin.ingest import ImportReport, ImportRequest, apply, examine
+from twin.ingest.told import report_to_json
 from twin.layers import LAYERS
 from twin.layers.mapping import parse_pairs
 
@@ -64,22 +64,6 @@ def import_(
             f"已写入，事务 {transaction.tx}，{transaction.n_edits} 处改动",
             f"recorded as transaction {transaction.tx}: {transaction.n_edits} edits",
         )
-
-
-def report_to_json(report: ImportReport) -> dict[str, Any]:
-    """The dry run as plain data. With faults there is no difference: nothing of the file would be recorded."""
-    checked = report.checked
-    return {
-        "file": report.table.name, "format": report.table.format, "encoding": report.table.encoding, "sha256": report.table.sha256,
-        "layer": checked.layer, "frame": report.frame.name, "mapping": report.mapping.named(),
-        "kept_as_extra": list(report.mapping.extra), "dropped": list(report.mapping.dropped),
-        "n_rows": checked.n_rows, "n_devices": sum(r.n_devices for r in checked.records),
-        "n_without_location": checked.n_without_location, "defaults": dict(checked.defaults),
-        "unknown_codes": {k: dict(v) for k, v in checked.unknown_codes.items()},
-        "warnings": [{"zh": w.zh, "en": w.en} for w in checked.warnings],
-        "faults": [{"where": f.where, "column": f.column, "value": f.value, "zh": f.words.zh, "en": f.words.en} for f in checked.faults],
-        "difference": None if checked.faults else report.difference.counts(), "inside": dict(report.inside), "n_outside": report.n_outside,
-    }  # fmt: skip
 
 
 def _print_report(door: Door, report: ImportReport) -> None:
