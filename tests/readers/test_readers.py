@@ -55,6 +55,20 @@ def test_the_delimiter_is_found(delimiter: str) -> None:
     assert list(table.columns["名称"]) == ["虹桥", ""]
 
 
+def test_cells_that_an_export_made_safe_are_as_they_were() -> None:
+    table = read_table(b"id,'=x,n\n'=1+1,''@x,-5\n'a,\"'\t=x\",\n", "a.csv")
+    assert list(table.columns.columns) == ["id", "=x", "n"]
+    assert table.columns.to_numpy().tolist() == [["=1+1", "'@x", "-5"], ["'a", "\t=x", ""]]
+
+
+def test_a_file_too_large_to_be_held_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    with pytest.raises(InvalidInput, match="1073741825 bytes"):
+        read_table(path)
+
+
 def test_blank_lines_keep_the_numbers_of_the_rows_after_them() -> None:
     table = read_table(b"id,lng\na,1\n,\n\nb,2\n", "a.csv")
     assert list(table.columns.index) == [2, 5]
@@ -70,7 +84,7 @@ def test_quoted_cells_may_hold_delimiters_and_line_ends() -> None:
     [
         (b"", "a.csv", "a.csv is empty"),
         (b" \n ", "a.csv", "empty"),
-        (b"x", "a.dwg", r"endings that work: .csv, .geojson, .json"),
+        (b"x", "a.dwg", r"endings that work: .*\.csv, .*\.gpkg"),
         (b"id,lng\n", "a.csv", "no rows"),
         (b"\nid,lng\n", "a.csv", "no column names"),
         (b"id,id\n1,2\n", "a.csv", "twice"),
@@ -79,7 +93,11 @@ def test_quoted_cells_may_hold_delimiters_and_line_ends() -> None:
         (b"id,x\n\xff\xff\xff,1", "a.csv", "neither UTF-8 nor GB18030"),
         (b"id,x\n\0,1", "a.csv", "NUL"),
         (b'{"type": "FeatureCollection",\n "features": [}', "a.json", "line 2, column 15"),
-        (b"[1, 2]", "a.json", "not a GeoJSON object"),
+        (b"[1, 2]", "a.geojson", "not a GeoJSON object"),
+        (b'[{"a": 1}, 2]', "a.json", "item 2"),
+        (b'"text"', "a.json", "should be a JSON object"),
+        (b"[]", "a.json", "hold something"),
+        (b"[{}]", "a.json", "every object"),
         (b'{"type": "Topology"}', "a.json", "its type is 'Topology'"),
         (b'{"type": "FeatureCollection"}', "a.json", "not a list"),
         (b'{"type": "FeatureCollection", "features": []}', "a.json", "no features"),

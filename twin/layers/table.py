@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from twin.errors import InvalidInput
+from twin.errors import InvalidInput, Words
 from twin.model import Geometries
 
 
@@ -38,6 +38,8 @@ class RawTable:
     document: Any = None
     """The whole of a nested document (JSON that is not GeoJSON), which only a profile can cut into rows; then there
     are no columns."""
+    warnings: tuple[Words, ...] = ()
+    """What the file holds that the table does not, or holds in doubt."""
 
     @property
     def n_rows(self) -> int:

@@ -1,4 +1,4 @@
-"""CSV: commas, semicolons or tabs; every cell stays text."""
+"""CSV: commas, semicolons or tabs; every cell stays text, without the apostrophe that keeps formulas from running."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import re
 
 import pandas as pd
 
-from twin.errors import Fault, InvalidInput, Words
+from twin.errors import Fault, InvalidInput
+from twin.layers.cell_text import plain_cell
 from twin.layers.table import RawTable
+from twin.readers.tabular import header_names, misfit, refuse_misfits, refuse_no_rows
 from twin.readers.text import decode
 
 DELIMITERS = (",", ";", "\t")
+csv.field_size_limit(1 << 30)
+"""A polygon as WKT is one cell, longer than the 128 KiB that csv allows by default."""
 
 
 def read_delimited(content: bytes, name: str) -> RawTable:
@@ -28,7 +32,7 @@ def read_delimited(content: bytes, name: str) -> RawTable:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as problem:
         raise InvalidInput(f"{name} 不是有效的 CSV:{problem}", f"{name} is not valid CSV: {problem}") from None
-    header = _header(lines[0] if lines else [], name)
+    header = header_names([_plain(cell) for cell in (lines[0] if lines else [])], 1, name)
     numbers, rows = _rows(lines, len(header), name)
     frame = pd.DataFrame(rows, index=numbers, columns=header, dtype=object)
     return RawTable(
@@ -50,44 +54,23 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=n_cells)
 
 
-def _header(cells: list[str], name: str) -> list[str]:
-    header = [cell.strip() for cell in cells]
-    while header and not header[-1]:
-        header.pop()
-    if not header:
-        raise InvalidInput(f"{name} 第一行没有列名", f"{name} has no column names in its first row")
-    faults = [
-        Fault("row 1", f"#{i}", column, Words("列名为空", "the column has no name"))
-        if not column
-        else Fault("row 1", f"#{i}", column, Words("列名重复", "this column name is there twice"))
-        for i, column in enumerate(header, 1)
-        if not column or column in header[: i - 1]
-    ]
-    if faults:
-        zh = f"{name} 的列名有误：{faults[0].words.zh}（{faults[0].value!r}）"
-        raise InvalidInput(zh, f"{name}: bad column names, first: {faults[0]}", faults)
-    return header
-
-
 def _rows(lines: list[list[str]], width: int, name: str) -> tuple[list[int], list[list[str]]]:
     numbers: list[int] = []
     rows: list[list[str]] = []
     faults: list[Fault] = []
     for number, cells in enumerate(lines[1:], 2):
-        cut = [cell.strip() for cell in cells]
+        cut = [_plain(cell) for cell in cells]
         if not any(cut):
             continue
         if len(cut) < width or any(cut[width:]):
-            reason = Words(f"有 {len(cut)} 格，列名有 {width} 个", f"{len(cut)} cells, but {width} column names")
-            faults.append(Fault(f"row {number}", "", cut[0], reason))
+            faults.append(misfit(number, cut[0], len(cut), width))
         numbers.append(number)
         rows.append(cut[:width])
-    if faults:
-        raise InvalidInput(
-            f"{name}：{len(faults)} 行的格数与列名不符，首先是第 {faults[0].where[4:]} 行",
-            f"{name}: {len(faults)} rows do not match the header, first {faults[0].where}: {faults[0].words.en}",
-            faults,
-        )
-    if not rows:
-        raise InvalidInput(f"{name} 只有列名，没有数据", f"{name} has a header but no rows")
+    refuse_misfits(faults, name)
+    refuse_no_rows(numbers, name)
     return numbers, rows
+
+
+def _plain(cell: str) -> str:
+    text = cell.strip()
+    return plain_cell(text) if text.startswith("'") else text

@@ -27,6 +27,8 @@ BUILDERS: dict[str, Callable[[Any], BaseGeometry]] = {
     "Polygon": lambda rings: shapely.Polygon(rings[0], rings[1:]) if rings else shapely.Polygon(),
     "MultiPolygon": lambda parts: shapely.MultiPolygon([(rings[0], rings[1:]) for rings in parts]),
 }
+GEOJSON_TYPES = frozenset((*BUILDERS, "Feature", "FeatureCollection", "GeometryCollection", "Topology"))
+"""What a JSON object's ``type`` says where it is geometry: GeoJSON, and TopoJSON, which is refused by name."""
 EXACT = 2.0**53
 UNSTORABLE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
@@ -38,26 +40,40 @@ def read_geojson(content: bytes, name: str) -> RawTable:
         InvalidInput: not JSON (with line and column), not GeoJSON, no features, or broken geometries (all in ``faults``).
     """
     text, encoding = decode(content, name)
+    return geojson_table(parsed_json(text, name), name, encoding, hashlib.sha256(content).hexdigest())
+
+
+def geojson_table(document: Any, name: str, encoding: str, sha256: str) -> RawTable:
+    """As ``read_geojson``, of what JSON was parsed to."""
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{name} 不是 GeoJSON 对象", f"{name} is JSON, but not a GeoJSON object")
     try:
-        return _table(text, name, encoding, hashlib.sha256(content).hexdigest())
+        features = _features(document, name)
+        geometry = _geometries([feature.get("geometry") for feature in features], name)
+        cells = _columns(features)
     except RecursionError:
-        raise InvalidInput(f"{name} 嵌套过深", f"{name} is not usable JSON: it is nested too deep") from None
-
-
-def _table(text: str, name: str, encoding: str, sha256: str) -> RawTable:
-    document = _document(text, name)
-    features = _features(document, name)
-    geometry = _geometries([feature.get("geometry") for feature in features], name)
+        raise InvalidInput(*_too_deep(name)) from None
     index = range(1, len(features) + 1)
-    columns = {c: pd.Series(cells, index=index, dtype=object) for c, cells in _columns(features).items()}
+    columns = {c: pd.Series(listed, index=index, dtype=object) for c, listed in cells.items()}
     metadata = {k: v for k, v in document.items() if k in {"name", "crs", "metadata"}}
-    frame = pd.DataFrame(columns, index=index)
-    return RawTable(name, frame, geometry, "geojson", encoding, sha256, metadata=metadata)
+    return RawTable(name, pd.DataFrame(columns, index=index), geometry, "geojson", encoding, sha256, metadata=metadata)
 
 
-def _document(text: str, name: str) -> dict[str, Any]:
+def _too_deep(name: str) -> tuple[str, str]:
+    return f"{name} 嵌套过深", f"{name} is not usable JSON: it is nested too deep"
+
+
+def parsed_json(text: str, name: str) -> Any:
+    """JSON as values; NaN and Infinity become None.
+
+    Raises:
+        InvalidInput: it is no JSON (with line and column), nested too deep, or holds characters that cannot be kept.
+    """
     try:
         document = json.loads(text, parse_constant=lambda _: None)
+        unstorable = UNSTORABLE.search(text) and _unstorable(document)
+    except RecursionError:
+        raise InvalidInput(*_too_deep(name)) from None
     except json.JSONDecodeError as problem:
         place = f"{problem.lineno}:{problem.colno}"
         raise InvalidInput(
@@ -66,16 +82,14 @@ def _document(text: str, name: str) -> dict[str, Any]:
         ) from None
     except ValueError as problem:
         raise InvalidInput(f"{name} 不是有效的 JSON:{problem}", f"{name} is not usable JSON: {problem}") from None
-    if not isinstance(document, dict):
-        raise InvalidInput(f"{name} 不是 GeoJSON 对象", f"{name} is JSON, but not a GeoJSON object")
-    if UNSTORABLE.search(text) and _unstorable(document):
+    if unstorable:
         raise InvalidInput(
             f"{name} 含有无法保存的字符", f"{name} holds characters that cannot be kept (\\u0000 or half a pair)"
         )
     return document
 
 
-def _unstorable(document: dict[str, Any]) -> bool:
+def _unstorable(document: Any) -> bool:
     whole = json.dumps(document, ensure_ascii=False)
     return "\\u0000" in whole or any("\ud800" <= letter <= "\udfff" for letter in whole)
 
@@ -85,7 +99,7 @@ def _features(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     features: Any = [document]
     if kind == "FeatureCollection":
         features = document.get("features")
-    elif kind in BUILDERS:
+    elif isinstance(kind, str) and kind in BUILDERS:
         features = [{"geometry": document, "properties": {}}]
     elif kind != "Feature":
         raise InvalidInput(f"{name} 不是 GeoJSON:type 是 {kind!r}", f"{name} is not GeoJSON: its type is {kind!r}")
@@ -102,13 +116,13 @@ def _columns(features: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Properties by name, in the order they first appear; blanks are ""."""
     properties = [feature.get("properties") or {} for feature in features]
     names = list(dict.fromkeys(column for row in properties for column in row))
-    columns = {c: [_cell(row.get(c)) for row in properties] for c in names}
+    columns = {c: [json_cell(row.get(c)) for row in properties] for c in names}
     if "id" not in columns and any("id" in feature for feature in features):
-        columns = {"id": [_cell(feature.get("id")) for feature in features], **columns}
+        columns = {"id": [json_cell(feature.get("id")) for feature in features], **columns}
     return columns
 
 
-def _cell(value: Any) -> Any:
+def json_cell(value: Any) -> Any:
     """Text, yes or no, or a number that JSON can carry on; lists, objects and huge numbers become text."""
     if value is None:
         return ""

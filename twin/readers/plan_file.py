@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
 from twin.coverage import clause_faults
-from twin.errors import Fault, NotFound, PlanInvalid, Words
+from twin.errors import Fault, NotFound, PlanInvalid
 from twin.plan import Clause, ClauseFault, Plan, PlanFile, plan_from_files, plan_invalid
-from twin.readers.toml_lines import key_lines
-
-_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+from twin.readers.toml_file import TomlFault, read_toml
 
 
 def read_plan(path: Path, more: Iterable[Path] = ()) -> Plan:
@@ -62,18 +58,8 @@ def check_rule_file(plan: Path, others: Iterable[Path], file: Path) -> tuple[Cla
 def _parsed(path: Path) -> PlanFile | ClauseFault:
     """A file's tables and lines, or why it cannot be read."""
     try:
-        text = path.read_text("utf-8-sig")
-        return PlanFile(str(path), tomllib.loads(text), key_lines(text))
+        return PlanFile(str(path), *read_toml(path))
     except FileNotFoundError:
         raise NotFound(f"没有规则文件 {path}", f"no plan file {path}") from None
-    except UnicodeDecodeError as reason:
-        line = reason.object[: reason.start].count(b"\n") + 1
-        words = Words("不是 UTF-8 文本：请以 UTF-8 编码另存", "is not UTF-8 text: save it as UTF-8")
-    except (tomllib.TOMLDecodeError, RecursionError) as reason:
-        found = _AT_LINE.search(str(reason))
-        line = int(found[1]) if found else len(text.splitlines())
-        said = _AT_LINE.sub("", str(reason)).strip()
-        words = Words(f"不是有效的 TOML：{said}", f"is not valid TOML: {said}")
-    except OSError as reason:
-        line, words = 1, Words(f"无法读取：{reason.strerror}", f"cannot be read: {reason.strerror}")
-    return ClauseFault(f"{path}:{line}", "", "", words, (), str(path), line, "")
+    except TomlFault as reason:
+        return ClauseFault(f"{path}:{reason.line}", "", "", reason.words, (), str(path), reason.line, "")
