@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import numpy as np
 import prcoords
 import pytest
@@ -13,6 +15,7 @@ from pyproj import Geod, Transformer
 from twin.errors import BadParameter, FrameUndeclared, InverseNotAllowed
 from twin.frames import (
     FRAMES,
+    Frame,
     MetricFrame,
     bearing_deg,
     ecef,
@@ -22,9 +25,24 @@ from twin.frames import (
     parse_frame,
     to_wgs84,
 )
+from twin.offsets import CHINA
 
 MINHANG = np.array([[121.2, 31.0], [121.38, 31.11], [121.55, 31.25]])
-in_china = st.tuples(st.floats(73, 135), st.floats(4, 53))
+LOCAL_GRID = (
+    "+proj=pipeline +step +inv +proj=tmerc +lon_0=121.38 +lat_0=31.11 +ellps=krass +step +proj=cart +ellps=krass +step "
+    "+proj=helmert +x=-20 +y=150 +z=80 +rz=3 +s=-2 +convention=position_vector +step +inv +proj=cart +ellps=WGS84"
+)
+WEST, SOUTH, EAST, NORTH = CHINA
+on_the_edge = st.one_of(
+    st.tuples(st.sampled_from([WEST, EAST]), st.floats(SOUTH, NORTH)),
+    st.tuples(st.floats(WEST, EAST), st.sampled_from([SOUTH, NORTH])),
+)
+inside_the_edge = st.builds(
+    lambda at, d: (float(np.clip(at[0] + d[0], WEST, EAST)), float(np.clip(at[1] + d[1], SOUTH, NORTH))),
+    on_the_edge,
+    st.tuples(st.floats(-0.03, 0.03), st.floats(-0.03, 0.03)),
+)
+in_china = st.one_of(st.tuples(st.floats(WEST, EAST), st.floats(SOUTH, NORTH)), on_the_edge, inside_the_edge)
 near_minhang = st.tuples(st.floats(120.8, 122.0), st.floats(30.6, 31.9))
 
 
@@ -53,9 +71,24 @@ def test_an_unknown_frame_is_refused_naming_the_choices(text: str | None) -> Non
         parse_frame(text)
 
 
-def test_a_local_frame_is_recognised_and_refused() -> None:
-    with pytest.raises(FrameUndeclared, match="local frames are not supported yet"):
+def test_a_local_frame_without_its_definition_is_refused_by_name() -> None:
+    with pytest.raises(FrameUndeclared, match=r"local:shanghai2000\.txt: the definition .* --frame local:<file>"):
         parse_frame("local:shanghai2000.txt")
+
+
+def test_a_local_frame_with_its_definition_is_that_frame() -> None:
+    local = Frame("local:grid.toml@0123456789ab", "plane", FRAMES["wgs84"].title, pipeline=LOCAL_GRID)
+    assert parse_frame(" Local:Grid.toml ", local) is local
+    assert parse_frame("bd09", local) is FRAMES["bd09"]
+
+
+def test_a_frame_with_a_pipeline_goes_there_and_back() -> None:
+    local = Frame("local:grid.toml@0123456789ab", "plane", FRAMES["wgs84"].title, pipeline=LOCAL_GRID)
+    x, y = from_wgs84(MINHANG[:, 0], MINHANG[:, 1], local)
+    assert np.hypot(x[1], y[1]) < 100
+    back = np.column_stack(to_wgs84(x, y, local, allow_datum_inverse=False))
+    assert metres(back, MINHANG) < 1e-6
+    assert np.isnan(to_wgs84([np.nan, np.inf], [0.0, 0.0], local, allow_datum_inverse=False)).all()
 
 
 @given(in_china)
@@ -71,6 +104,36 @@ def test_gcj02_and_bd09_agree_with_prcoords(lnglat: tuple[float, float]) -> None
 def test_the_inverse_is_iterated_below_a_micrometre(lnglat: tuple[float, float], name: str) -> None:
     place = np.array([lnglat])
     assert metres(there_and_back(place, name), place) < 1e-6
+
+
+@given(st.tuples(st.floats(121.0, 122.0), st.floats(30.6, 31.9)))
+def test_the_inverse_agrees_with_prcoords_own(shifted: tuple[float, float]) -> None:
+    given_ = prcoords.Coords(shifted[1], shifted[0])
+    for name, oracle in (("gcj02", prcoords.gcj_wgs_bored(given_)), ("bd09", prcoords.bd_wgs_bored(given_))):
+        x, y = to_wgs84([shifted[0]], [shifted[1]], FRAMES[name], allow_datum_inverse=True)
+        assert metres(np.column_stack([x, y]), np.array([[oracle.lon, oracle.lat]])) < 0.05
+
+
+@given(on_the_edge, st.floats(-0.02, 0.02), st.floats(-0.02, 0.02), st.sampled_from(["gcj02", "bd09"]))
+def test_whatever_the_inverse_gives_is_written_the_same_again(
+    edge: tuple[float, float], d_lng: float, d_lat: float, name: str
+) -> None:
+    """Beyond the rectangle's edge two places may be written alike; the inverse then gives one of them."""
+    place = np.array([[edge[0] + d_lng, edge[1] + d_lat]])
+    once, again = (np.column_stack(from_wgs84(*p.T, FRAMES[name])) for p in (place, there_and_back(place, name)))
+    assert metres(once, again) < 2e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gcj02", "bd09"])
+def test_a_million_points_are_brought_back_in_less_than_two_seconds(name: str) -> None:
+    rng = np.random.default_rng(1)
+    lng, lat = rng.uniform(121, 122, 1_000_000), rng.uniform(30.6, 31.9, 1_000_000)
+    x, y = from_wgs84(lng, lat, FRAMES[name])
+    start = process_time()
+    back = to_wgs84(x, y, FRAMES[name], allow_datum_inverse=True)
+    assert process_time() - start < 2
+    assert max(np.abs(back[0] - lng).max(), np.abs(back[1] - lat).max()) < 1e-11
 
 
 @pytest.mark.parametrize("name", ["epsg:4549", "epsg:4528", "epsg:32651", "wgs84", "cgcs2000"])

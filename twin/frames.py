@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.errors import BadParameter, FrameUndeclared, InverseNotAllowed, Words
 from twin.model import Geometries, LngLat
-from twin.offsets import bd09_to_gcj02, gcj02_to_bd09, gcj02_to_wgs84, wgs84_to_gcj02
+from twin.offsets import bd09_to_wgs84, gcj02_to_wgs84, wgs84_to_bd09, wgs84_to_gcj02
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
@@ -36,7 +36,8 @@ class Frame:
     """A frame a file may be declared in.
 
     ``degrees`` is WGS-84 or its equal, ``plane`` metres of ``epsg``, ``offset`` the shifted degrees of Chinese maps.
-    ``bounds`` (west, south, east, north) holds every value that makes sense in it, in its own unit.
+    ``bounds`` (west, south, east, north) holds every value that makes sense in it, in its own unit. A local grid has a
+    ``pipeline`` in place of ``epsg``: a PROJ string from its metres (east, north) to degrees, reversible, without grids.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Frame:
     title: Words
     bounds: tuple[float, float, float, float] = (-180.0, -90.0, 180.0, 90.0)
     epsg: int | None = None
+    pipeline: str | None = None
 
     def fits(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
         """Which pairs lie within ``bounds`` (inclusive; NaN does not)."""
@@ -66,21 +68,29 @@ FRAMES: dict[str, Frame] = {
         Frame("bd09", "offset", Words("BD-09(百度坐标)", "BD-09 (Baidu)")),
     )
 }  # fmt: skip
+LOCAL = "local:"
 ALIASES = {"epsg:4326": "wgs84", "epsg:4490": "cgcs2000", "gcj-02": "gcj02", "bd-09": "bd09", "wgs-84": "wgs84"}
 
 
-def parse_frame(text: str | None) -> Frame:
+def parse_frame(text: str | None, local: Frame | None = None) -> Frame:
     """The frame a caller named, without regard to case and blanks.
 
+    Args:
+        text: a name of ``FRAMES`` or ``ALIASES``, or ``local:`` and what follows.
+        local: the frame that ``local:<file>`` stands for, as the caller has read it.
+
     Raises:
-        FrameUndeclared: nothing was said, the name is unknown, or it is ``local:<file>`` (not yet supported).
+        FrameUndeclared: nothing was said, the name is unknown, or it is ``local:<file>`` and no ``local`` is given.
     """
     name = (text or "").strip().lower()
-    choices = ", ".join((*FRAMES, "epsg:4326", "epsg:4490"))
-    if name.startswith("local:"):
+    choices = ", ".join((*FRAMES, "epsg:4326", "epsg:4490", "local:<file>"))
+    if name.startswith(LOCAL):
+        if local is not None:
+            return local
         raise FrameUndeclared(
-            f"{text}：地方坐标系暂不支持；请先转换到以下坐标系之一：{choices}",
-            f"{text}: local frames are not supported yet; convert the file to one of {choices} first",
+            f"{text}：此处没有该地方坐标系的定义；请用 --frame local:<文件> 给出其定义文件，或选用：{choices}",
+            f"{text}: the definition of this local frame is not at hand; give its file with --frame local:<file>, "
+            f"or one of {choices}",
         )
     frame = FRAMES.get(ALIASES.get(name, name))
     if frame is None:
@@ -110,14 +120,14 @@ def to_wgs84(x: ArrayLike, y: ArrayLike, frame: Frame, *, allow_datum_inverse: b
         return xs.copy(), ys.copy()
     if frame.epsg is not None:
         return _finite(_epsg_transformer(frame.epsg).transform(xs, ys, direction="INVERSE"))
+    if frame.pipeline is not None:
+        return _finite(_pipeline_transformer(frame.pipeline).transform(xs, ys))
     if not allow_datum_inverse:
         raise InverseNotAllowed(
             f"从 {frame.name} 反算 WGS-84 未启用；如有权使用，请设置 TWIN_ALLOW_DATUM_INVERSE=1(会写入日志)",
             f"converting {frame.name} to WGS-84 is switched off; set TWIN_ALLOW_DATUM_INVERSE=1 if you may (it is logged)",
         )
-    if frame.name == "bd09":
-        xs, ys = bd09_to_gcj02(xs, ys)
-    return gcj02_to_wgs84(xs, ys)
+    return (bd09_to_wgs84 if frame.name == "bd09" else gcj02_to_wgs84)(xs, ys)
 
 
 def from_wgs84(lng: ArrayLike, lat: ArrayLike, frame: Frame) -> Pair:
@@ -127,14 +137,27 @@ def from_wgs84(lng: ArrayLike, lat: ArrayLike, frame: Frame) -> Pair:
         return xs.copy(), ys.copy()
     if frame.epsg is not None:
         return _finite(_epsg_transformer(frame.epsg).transform(xs, ys))
-    gcj = wgs84_to_gcj02(xs, ys)
-    return gcj if frame.name == "gcj02" else gcj02_to_bd09(*gcj)
+    if frame.pipeline is not None:
+        return _from_degrees(_pipeline_transformer(frame.pipeline), xs, ys)
+    return (wgs84_to_bd09 if frame.name == "bd09" else wgs84_to_gcj02)(xs, ys)
 
 
 @lru_cache(maxsize=8)
 def _epsg_transformer(epsg: int) -> Transformer:
     source = 4326 if epsg == 32651 else 4490
     return Transformer.from_crs(source, epsg, always_xy=True)
+
+
+@lru_cache(maxsize=8)
+def _pipeline_transformer(pipeline: str) -> Transformer:
+    return Transformer.from_pipeline(pipeline)
+
+
+def _from_degrees(transformer: Transformer, lng: Floats, lat: Floats) -> Pair:
+    """The pipeline undone. Between two datums the height that a plane does not keep costs it a millimetre: given back here."""
+    x, y = _finite(transformer.transform(lng, lat, direction="INVERSE"))
+    there = _finite(transformer.transform(x, y))
+    return _finite(transformer.transform(2 * lng - there[0], 2 * lat - there[1], direction="INVERSE"))
 
 
 def _finite(pair: tuple[Any, Any]) -> Pair:

@@ -166,9 +166,9 @@ def frame_misfit(x: Floats, y: Floats, frame: Frame, swap: str) -> Words | None:
         )
     if np.mean(np.maximum(np.abs(x), np.abs(y)) < SMALL_PLANE_M) > MOST:
         return Words(
-            "像是地方平面坐标（如上海2000、上海城市坐标系），须声明 local:<文件>，目前尚不支持；请先转换到 CGCS2000",
-            "these look like a local plane grid (as Shanghai 2000), which needs local:<file>; that is not supported yet: "
-            "convert them to CGCS2000 first",
+            "像是地方平面坐标（如上海2000、上海城市坐标系）；请用 --frame local:<文件> 给出该坐标系的定义文件，或先转换到 CGCS2000",
+            "these look like a local plane grid (as Shanghai 2000): give its definition file with --frame local:<file>, "
+            "or convert them to CGCS2000 first",
         )
     return Words(f"坐标不在 {frame.name} 的范围内", f"the coordinates are outside the range of {frame.name}")
 
