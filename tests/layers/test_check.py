@@ -359,3 +359,14 @@ def test_any_polygon_gives_a_valid_one_or_a_fault(shape: list[list[tuple[float, 
         for record in checked.records:
             assert record.geometry is not None
             assert shapely.from_wkb(record.geometry).is_valid
+
+
+def test_what_ended_before_the_import_must_say_when_it_began():
+    """Without a date of its own a record begins with the import; it could not end before that."""
+    checked = check(
+        sheet(
+            "id,lon,lat,valid_from,valid_to\na,121.4,31.1,,2025-05-01\nb,121.4,31.1,,2027-05-01\nc,121.4,31.1,2024-01-01,2025-05-01"
+        )
+    )
+    assert [(f.where, f.column) for f in checked.faults] == [("row 2", "valid_to")]
+    assert "from when" in checked.faults[0].words.en

@@ -190,3 +190,11 @@ def test_an_end_that_the_file_gives_is_final() -> None:
     new = rows("a,121.4,31.1,2020-01-01,2025-01-01", head="id,lon,lat,valid_from,valid_to")
     (edit,) = compare(new, old).edits(LATER)
     assert edit.final
+
+
+def test_an_unknown_code_kept_aside_goes_once_its_field_is_given() -> None:
+    old = rows("a,121.4,31.1,怪", head="id,lon,lat,摄像机类型")
+    assert old.records[0].attributes["extra"] == {"摄像机类型": "怪"}
+    new, columns = rows("a,121.4,31.1,球机", head="id,lon,lat,摄像机类型"), {"camera_type": "摄像机类型"}
+    (altered,) = diff(new.records, held(old.records), "test", new.given, LATER, columns).changed
+    assert "extra" not in altered.record.attributes

@@ -17,4 +17,5 @@ AREAS = LayerType(
         Field("area_km2_published", "float", Words("公布面积", "Published area"), unit="km²", minimum=0,
               synonyms=("area_km2_published", "official_area_km2", "reported_area_km2")),
     ),
+    important=("name", "level"),
 )  # fmt: skip

@@ -18,6 +18,9 @@ class Field:
     ``domain`` lists an enum's values; ``codes`` maps other spellings (Chinese words, numbers of a standard) to them.
     ``synonyms`` are column names in files, compared without case, blanks and underscores. ``default`` fills what a
     source lacks (counted in the import's report); None means unknown.
+
+    A profile may say more: ``coded`` are the columns that ``codes`` are for (all, if none is named), ``keeps_unknown``
+    keeps and lists a code that nobody knows instead of refusing it, ``pattern`` is what a whole text must match.
     """
 
     name: str
@@ -30,6 +33,32 @@ class Field:
     default: Any = None
     minimum: float | None = None
     maximum: float | None = None
+    coded: tuple[str, ...] = ()
+    keeps_unknown: bool = False
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SameThing:
+    """When two records of a layer are one thing recorded twice; ``words`` says so for people.
+
+    ``within_m`` is the most metres between them (inclusive); None: wherever they are, if their keys differ only by case,
+    blanks and full width. ``equal`` are fields that both must have, with one value. Fields in ``told_apart_by`` make them
+    two things where both have a value and these differ (angles by more than ``SAME_ANGLE_DEG``); where one has none, the
+    two are possibly the same. Records of one source are different things, as far as that source knows.
+    """
+
+    id: str
+    words: Words
+    within_m: float | None = None
+    equal: tuple[str, ...] = ()
+    told_apart_by: tuple[str, ...] = ()
+
+
+SAME_ANGLE_DEG = 5.0
+SAME_KEY = SameThing(
+    "same-key", Words("编号相同（不计大小写、空格和全角）", "the same key (but for case, blanks, full width)")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +66,10 @@ class LayerType:
     """One kind of thing on the map. ``sensitive``: exact places are not for everybody.
 
     As a denominator, ``category`` names the field that tells its kinds apart, ``amount`` the one that weighs its points.
+    ``common`` has the fields of every layer (and ``lng``, ``lat``) where a profile reads them in its own way, ``private``
+    the further columns it does not keep.
+    ``same`` says when two records are one thing, ``important`` which fields a complete record has, ``review_years`` after
+    how many years a state should have been looked at again (None: it holds until it changes, or files give no date).
     """
 
     name: str
@@ -47,9 +80,14 @@ class LayerType:
     context: bool = False
     category: str = ""
     amount: str = "n_devices"
+    common: Mapping[str, Field] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
+    same: tuple[SameThing, ...] = (SAME_KEY,)
+    important: tuple[str, ...] = ("name",)
+    review_years: float | None = None
 
     def all_fields(self) -> tuple[Field, ...]:
-        return COMMON + self.fields
+        return (*(self.common.get(f.name, f) for f in COMMON), *self.fields)
 
 
 LIFECYCLE_CODES = {

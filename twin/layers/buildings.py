@@ -14,4 +14,5 @@ BUILDINGS = LayerType(
     ),
     context=True,
     category="use",
+    important=("use", "height_m"),
 )  # fmt: skip

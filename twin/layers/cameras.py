@@ -1,7 +1,7 @@
 """Cameras (视频监控). GB/T 28181 names and codes."""
 
 from twin.errors import Words
-from twin.layers.base import Field, LayerType
+from twin.layers.base import SAME_KEY, Field, LayerType, SameThing
 
 CAMERAS = LayerType(
     "cameras",
@@ -24,4 +24,12 @@ CAMERAS = LayerType(
         Field("range_m", "float", Words("可视距离", "Range"), unit="m", minimum=0, synonyms=("range_m",)),
     ),
     sensitive=True,
+    same=(
+        SAME_KEY,
+        SameThing("same-place",
+                  Words("两个来源，相距不超过 1 m，方位角相差不超过 5°", "two sources, within 1 m, azimuths within 5°"),
+                  within_m=1.0, told_apart_by=("azimuth_deg",)),
+    ),
+    important=("name", "lifecycle", "valid_from", "owner", "camera_type", "indoor", "access", "azimuth_deg"),
+    review_years=8,
 )  # fmt: skip

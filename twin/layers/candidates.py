@@ -15,4 +15,5 @@ CANDIDATES = LayerType(
     context=True,
     category="candidate_kind",
     amount="capacity",
+    important=("name", "candidate_kind"),
 )  # fmt: skip

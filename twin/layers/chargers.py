@@ -1,7 +1,7 @@
 """Charging stations (充电站). T/CEC 102 station types."""
 
 from twin.errors import Words
-from twin.layers.base import Field, LayerType
+from twin.layers.base import SAME_KEY, Field, LayerType, SameThing
 
 CHARGERS = LayerType(
     "chargers",
@@ -19,4 +19,12 @@ CHARGERS = LayerType(
         Field("max_power_kw", "float", Words("最大功率", "Maximum power"), unit="kW", minimum=0,
               synonyms=("max_power_kw", "power", "最大功率")),
     ),
+    same=(
+        SAME_KEY,
+        SameThing("same-place", Words("两个来源，相距不超过 1 m", "two sources, within 1 m"), within_m=1.0),
+        SameThing("same-name", Words("两个来源，名称相同，相距不超过 50 m", "two sources, the same name, within 50 m"),
+                  within_m=50.0, equal=("name",)),
+    ),
+    important=("name", "lifecycle", "valid_from", "owner", "station_type", "n_connectors", "max_power_kw"),
+    review_years=8,
 )  # fmt: skip

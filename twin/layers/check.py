@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from twin.frames import Frame
 from twin.layers.base import Field, LayerType
 from twin.layers.columns import Column, fill_levels, key_faults, span_faults
 from twin.layers.mapping import ColumnMap
+from twin.layers.own_columns import assumed_rows, sources_of, unpacked
 from twin.layers.places import Places, locate
 from twin.layers.table import RawTable
 from twin.model import Record
@@ -58,6 +59,7 @@ def check_table(
     source_id: str,
     default_valid_from: datetime,
     allow_datum_inverse: bool,
+    known_sources: Collection[str] = (),
 ) -> Checked:
     """Check every cell and build the records.
 
@@ -66,7 +68,7 @@ def check_table(
         layer: whose fields the records have; an area's key is its code.
         mapping: from ``map_columns``.
         frame: of the coordinates; they come out in WGS-84, points keep theirs in ``original``.
-        source_id: goes into every record.
+        source_id: goes into every record, but for those that one of our own exports gives one of ``known_sources``.
         default_valid_from: where the file gives none; aware.
         allow_datum_inverse: see ``frames.to_wgs84``.
 
@@ -81,9 +83,10 @@ def check_table(
     faults += key_faults(columns["code" if "code" in columns else "key"])
     if "code" in columns:
         faults += fill_levels(columns["level"], columns["code"])
-    faults += span_faults(columns["valid_from"], columns["valid_to"])
+    faults += span_faults(columns["valid_from"], columns["valid_to"], default_valid_from)
     bad = places.bad.copy()
     bad[[at for at, _ in faults if at >= 0]] = True
+    columns["lifecycle"].given &= ~assumed_rows(table, mapping.ours, columns["lifecycle"].values)
     defaults = {name: n for name, column in columns.items() if (n := column.fill(default_valid_from))}
     rows = np.flatnonzero(~bad)
     located = ~np.isnan(places.lng)
@@ -91,13 +94,22 @@ def check_table(
     given["location"] = located[rows]
     return Checked(
         layer=layer.name,
-        records=_records(table, layer, mapping, frame, columns, places, rows, source_id),
+        records=_records(
+            table,
+            layer,
+            mapping,
+            frame,
+            columns,
+            places,
+            rows,
+            sources_of(table, mapping.ours, known_sources, source_id),
+        ),
         faults=tuple(fault for _, fault in sorted(faults, key=lambda pair: pair[0])),
         n_rows=table.n_rows,
         n_without_location=int((~located & ~places.bad).sum()),
         defaults=defaults,
         unknown_codes={name: c for name, column in columns.items() if (c := Counter(column.parsed.unknown.values()))},
-        warnings=(*_dropped(mapping), *places.warnings),
+        warnings=(*table.warnings, *_dropped(mapping), *places.warnings),
         given=given,
     )
 
@@ -123,7 +135,7 @@ def _records(
     columns: Mapping[str, Column],
     places: Places,
     rows: NDArray[np.intp],
-    source_id: str,
+    source_ids: Sequence[str],
 ) -> list[Record]:
     """One record a row in ``rows``, in that order."""
     own = [f.name for f in layer.fields]
@@ -136,16 +148,17 @@ def _records(
     common = ("lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner")
     keys, names = values["code" if "code" in columns else "key"], values["name"]
     spots = (array[rows].tolist() for array in (places.lng, places.lat, places.x, places.y))
-    cells = zip(keys, names, *(values[n] for n in common), *spots, wkb, attributes, extras, strict=True)
+    origins = [source_ids[at] for at in rows]
+    cells = zip(keys, names, *(values[n] for n in common), *spots, wkb, attributes, extras, origins, strict=True)
     return [
         Record(
             layer=layer.name, key=key, name=name, lifecycle=state, valid_from=start, valid_to=end, online=online,
-            n_devices=n, owner=owner, source=source_id, geometry=shape,
+            n_devices=n, owner=owner, source=origin, geometry=shape,
             lng=None if lng != lng else lng, lat=None if lng != lng else lat,  # noqa: PLR0124  (NaN)
             attributes={**own_values, "extra": extra} if extra else own_values,
             original=None if x != x else {"frame": frame.name, "x": x, "y": y},  # noqa: PLR0124  (NaN)
         )
-        for key, name, state, start, end, online, n, owner, lng, lat, x, y, shape, own_values, extra in cells
+        for key, name, state, start, end, online, n, owner, lng, lat, x, y, shape, own_values, extra, origin in cells
     ]  # fmt: skip
 
 
@@ -155,7 +168,7 @@ def _extras(
     """Unmapped cells that are not blank, and codes that nobody knew, under their column's name."""
     names = mapping.extra
     cells = zip(*(table.columns[c].iloc[rows] for c in names), strict=True) if names else (() for _ in rows)
-    extras = [{c: value for c, value in zip(names, row, strict=True) if value != ""} for row in cells]
+    extras = [unpacked({c: value for c, value in zip(names, row, strict=True) if value != ""}) for row in cells]
     position = {int(at): i for i, at in enumerate(rows)}
     for column in columns.values():
         for at, code in column.parsed.unknown.items():

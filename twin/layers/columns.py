@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from twin.errors import Fault, Words
 from twin.layers.base import Field
-from twin.layers.mapping import ROW, ColumnMap
+from twin.layers.mapping import ROW, ColumnMap, normal_name
 from twin.layers.table import RawTable, positions
 from twin.layers.values import Parsed, parse_column
 
@@ -31,11 +32,14 @@ class Column:
         else:
             self.text = table.constant(mapping.constants.get(field.name, ""))
         self.cells: list[str] = self.text.tolist()
+        if field.coded and normal_name(self.column) not in map(normal_name, field.coded):
+            field = replace(field, codes={}, keeps_unknown=False)
         self.parsed: Parsed = parse_column(self.text, field)
         self.values = self.parsed.values.copy()
         self.wrong = np.zeros(len(self.text), bool)
         self.wrong[list(self.parsed.wrong)] = True
         self.given = ~self.parsed.blank & ~self.wrong
+        self.given[[at for at in self.parsed.unknown if self.values[at] is None]] = False
         self.faults = [self.fault(at, words) for at, words in self.parsed.wrong.items()]
 
     def fault(self, at: int, words: Words) -> tuple[int, Fault]:
@@ -92,7 +96,10 @@ def fill_levels(levels: Column, codes: Column) -> list[tuple[int, Fault]]:
     return faults
 
 
-def span_faults(start: Column, end: Column) -> list[tuple[int, Fault]]:
+def span_faults(start: Column, end: Column, default_start: datetime) -> list[tuple[int, Fault]]:
     both = positions(start.given & end.given)
     words = Words("失效时间不晚于生效时间", "it ends before it begins")
-    return [end.fault(at, words) for at in both if end.values[at] <= start.values[at]]
+    faults = [end.fault(at, words) for at in both if end.values[at] <= start.values[at]]
+    silent = positions(start.parsed.blank & end.given)
+    ended = Words("导入前已失效，须给出生效时间", "it had ended before the import: say from when it was valid")
+    return faults + [end.fault(at, ended) for at in silent if end.values[at] <= default_start]

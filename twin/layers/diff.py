@@ -93,6 +93,7 @@ def diff(
     source_id: str,
     given: Mapping[str, NDArray[np.bool_]] | None,
     now: datetime,
+    columns: Mapping[str, str] | None = None,
 ) -> ImportDiff:
     """Compare records with what the layer holds.
 
@@ -104,12 +105,12 @@ def diff(
             None: everything was given.
         now: the moment of the import (aware). A record is compared with what holds when it begins, or now if the file
             does not say when; a difference without a date holds from now on: what was true before stays so.
+        columns: field to the file's column: what ``extra`` has under a column goes once its field is given.
 
     Places closer than 1e-9 degrees are the same; all else must be equal.
     """
     added: list[Record] = []
-    moved: list[Altered] = []
-    changed: list[Altered] = []
+    altered: list[Altered] = []
     unchanged: list[str] = []
     for i, record in enumerate(records):
         dated = _gives(given, "valid_from", i)
@@ -118,17 +119,17 @@ def diff(
             added.append(record)
             continue
         version, old = base
-        new = _merged(record, old, None if given is None else {name for name, rows in given.items() if rows[i]})
+        new = record if given is None else _merged(record, old, {n for n, rows in given.items() if rows[i]}, columns)
         fields = _differences(old, new)
         if not fields:
             unchanged.append(record.key)
             continue
         if not dated:
             new = replace(new, valid_from=max(now, old.valid_from))
-        metres = _metres(old, new) if "location" in fields else None
         later = fields == ("valid_from",) and new.valid_from > old.valid_from
         final = new.valid_to is not None and _gives(given, "valid_to", i)
-        (changed if metres is None else moved).append(Altered(old, new, version, fields, metres, later, final))
+        altered.append(Altered(old, new, version, fields, None, later, final))
+    moved, changed = _parted(altered)
     there = {record.key for record in records}
     gone = [_base(timeline, now) for key, timeline in held.items() if key not in there]
     removed = tuple(Removed(r, v) for v, r in (pair for pair in gone if pair is not None) if r.source == source_id)
@@ -144,15 +145,29 @@ def _gives(given: Mapping[str, NDArray[np.bool_]] | None, name: str, row: int) -
     return given is None or (name in given and bool(given[name][row]))
 
 
-def _merged(record: Record, old: Record, given: set[str] | None) -> Record:
+def _parted(altered: Sequence[Altered]) -> tuple[list[Altered], list[Altered]]:
+    """Those that moved, with by how much, and those whose place is the same or was unknown."""
+    placed = [a for a in altered if "location" in a.fields and a.before.lng is not None and a.record.lng is not None]
+    before, after = (
+        np.array([(r.lng, r.lat) for r in records], np.float64).reshape(-1, 2)
+        for records in ([a.before for a in placed], [a.record for a in placed])
+    )
+    metres = geodesic_distance_m(before, after).tolist() if placed else []
+    moved = [replace(a, moved_m=m) for a, m in zip(placed, metres, strict=True)]
+    ids = {id(a) for a in placed}
+    return moved, [a for a in altered if id(a) not in ids]
+
+
+def _merged(record: Record, old: Record, given: set[str], columns: Mapping[str, str] | None) -> Record:
     """The file's record, with what the file does not give taken from the old one; ``extra`` is merged by column."""
-    if given is None:
-        return record
     kept: dict[str, Any] = {name: getattr(old, name) for name in PLAIN if name != "source" and name not in given}
     settled = {f"{name}{ASSUMED_SUFFIX}" for name in given}
     attributes = {n: v for n, v in old.attributes.items() if n not in settled}
     attributes |= {n: v for n, v in record.attributes.items() if n in given}
-    if extra := {**(old.attributes.get("extra") or {}), **(record.attributes.get("extra") or {})}:
+    told = {columns[name] for name in given if name in columns} if columns else set()
+    kept_extra = {name: value for name, value in (old.attributes.get("extra") or {}).items() if name not in told}
+    attributes.pop("extra", None)
+    if extra := {**kept_extra, **(record.attributes.get("extra") or {})}:
         attributes["extra"] = extra
     if "location" not in given:
         kept |= {"lng": old.lng, "lat": old.lat, "geometry": old.geometry, "original": old.original}
@@ -179,20 +194,19 @@ def _same_place(old: Record, new: Record) -> bool:
     return abs(old.lng - new.lng) <= SAME_PLACE_DEG and abs(old.lat - new.lat) <= SAME_PLACE_DEG
 
 
+SAME_FORMS = (shapely.orient_polygons, shapely.normalize)
+"""Rings turned one way, then also begun at their least vertex, which a nanodegree can make another one."""
+
+
 def _same_shape(old: bytes | None, new: bytes | None) -> bool:
     if old is None or new is None or old == new:
         return old == new
-    first, second = shapely.normalize([_simple(shape) for shape in shapely.from_wkb([old, new])])
-    return bool(shapely.equals_exact(first, second, SAME_PLACE_DEG))
+    shapes = [_simple(shape) for shape in shapely.from_wkb([old, new])]
+    pairs = (form(shapes).tolist() for form in SAME_FORMS)
+    return any(bool(shapely.equals_exact(first, second, SAME_PLACE_DEG)) for first, second in pairs)
 
 
 def _simple(shape: Any) -> Any:
     """The part of a multiple shape that has only one: formats do not tell the two apart."""
     parts = shapely.get_parts(shape)
     return parts[0] if len(parts) == 1 else shape
-
-
-def _metres(old: Record, new: Record) -> float | None:
-    if old.lng is None or old.lat is None or new.lng is None or new.lat is None:
-        return None
-    return float(geodesic_distance_m(np.array([[old.lng, old.lat]]), np.array([[new.lng, new.lat]]))[0])

@@ -17,4 +17,5 @@ LAND_USE = LayerType(
     ),
     context=True,
     category="use",
+    important=("use",),
 )  # fmt: skip

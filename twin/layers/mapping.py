@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from twin.errors import BadParameter, Fault, MappingAmbiguous, Words
 from twin.layers.base import COMMON, Field, LayerType
+from twin.layers.own_columns import own_columns, with_short_name
 from twin.layers.table import RawTable
 
 LNG = Field("lng", "float", Words("经度", "Longitude"),
@@ -39,7 +40,8 @@ AREA_KEYS = ("zone",)
 class ColumnMap:
     """``columns`` is field to column, ``constants`` field to text for every row, ``where`` which rows to take.
 
-    ``extra`` are the columns kept under ``extra``, ``dropped`` the private ones that are not.
+    ``extra`` are the columns kept under ``extra``, ``dropped`` the private ones that are not, ``ours`` those that our own
+    exports have for people.
     """
 
     columns: Mapping[str, str]
@@ -47,6 +49,7 @@ class ColumnMap:
     where: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
 
     def named(self) -> list[str]:
         """The choices as ``--map`` would write them."""
@@ -89,6 +92,8 @@ def map_columns(
     layer: LayerType,
     overrides: Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
+    *,
+    keep_private: bool = False,
 ) -> ColumnMap:
     """Decide the mapping.
 
@@ -97,13 +102,14 @@ def map_columns(
         layer: whose fields are to be fed.
         overrides: field to column; a value starting with ``=`` is a constant, an empty one leaves the field unmapped.
         where: column to the exact text its rows must have.
+        keep_private: keep network addresses and telephones, too.
 
     Raises:
         BadParameter: a field or column that an override or filter names does not exist (all in ``faults``).
         MappingAmbiguous: nothing, or more than one column, fits longitude, latitude or the key.
     """
     overrides, where = dict(overrides or {}), dict(where or {})
-    targets = _targets(layer)
+    targets = {name: with_short_name(target, table.format) for name, target in _targets(layer).items()}
     if "code" in targets and "key" in overrides:
         overrides.setdefault("code", overrides.pop("key"))
     known = [str(c) for c in table.columns.columns]
@@ -121,19 +127,24 @@ def map_columns(
             taken.add(choice)
     if problems:
         raise MappingAmbiguous(";".join(p.zh for p in problems), "; ".join(p.en for p in problems))
-    left = [c for c in known if c not in columns.values()]
-    return ColumnMap(
-        columns=columns, constants=constants, where=where,
-        extra=tuple(c for c in left if normal_name(c) not in PRIVATE),
-        dropped=tuple(c for c in left if normal_name(c) in PRIVATE),
-    )  # fmt: skip
+    ours = tuple(c for c in own_columns(known, table.format) if c not in columns.values())
+    left = [c for c in known if c not in columns.values() and c not in ours]
+    dropped = tuple(c for c in left if not keep_private and is_private(c, layer))
+    extra = tuple(c for c in left if c not in dropped)
+    return ColumnMap(columns=columns, constants=constants, where=where, extra=extra, dropped=dropped, ours=ours)
+
+
+def is_private(column: str, layer: LayerType) -> bool:
+    """Whether a column (or the last part of a dotted one) is named for what is not kept."""
+    names = {normal_name(column), normal_name(column.rpartition(".")[2])}
+    return not names.isdisjoint(PRIVATE | layer.private)
 
 
 def _targets(layer: LayerType) -> dict[str, Field]:
     """What columns may feed, the layer's own fields first. An area's key is its code."""
     own = {f.name: f for f in layer.fields}
-    common = {f.name: f for f in COMMON if not (f.name == "key" and "code" in own)}
-    places = {"lng": LNG, "lat": LAT} if layer.geometry == "point" else {}
+    common = {f.name: layer.common.get(f.name, f) for f in COMMON if not (f.name == "key" and "code" in own)}
+    places = {f.name: layer.common.get(f.name, f) for f in (LNG, LAT)} if layer.geometry == "point" else {}
     return {**places, **own, **common}
 
 

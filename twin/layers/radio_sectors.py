@@ -1,7 +1,7 @@
 """5G sectors (扇区): one antenna direction and carrier of a station."""
 
 from twin.errors import Words
-from twin.layers.base import Field, LayerType
+from twin.layers.base import SAME_KEY, Field, LayerType, SameThing
 
 RADIO_SECTORS = LayerType(
     "radio_sectors",
@@ -20,4 +20,13 @@ RADIO_SECTORS = LayerType(
         Field("downtilt_deg", "float", Words("下倾角", "Downtilt"), unit="°", synonyms=("downtilt_deg", "下倾角")),
     ),
     sensitive=True,
+    same=(
+        SAME_KEY,
+        SameThing("same-place",
+                  Words("两个来源，同一基站，相距不超过 1 m，方位角相差不超过 5°，频率相同",
+                        "two sources, one station, within 1 m, azimuths within 5°, one frequency"),
+                  within_m=1.0, equal=("site",), told_apart_by=("azimuth_deg", "frequency_mhz")),
+    ),
+    important=("lifecycle", "valid_from", "site", "azimuth_deg", "frequency_mhz", "height_m", "downtilt_deg"),
+    review_years=8,
 )  # fmt: skip

@@ -1,7 +1,9 @@
 """5G base stations: one operator's 站点号. A mast (站址) may carry several."""
 
+from dataclasses import replace
+
 from twin.errors import Words
-from twin.layers.base import Field, LayerType
+from twin.layers.base import SAME_KEY, Field, LayerType, SameThing
 
 RADIO_SITES = LayerType(
     "radio_sites",
@@ -15,4 +17,12 @@ RADIO_SITES = LayerType(
         Field("mast", "text", Words("站址", "Mast"), default="", synonyms=("mast", "站址", "站址编码")),
     ),
     sensitive=True,
+    same=(
+        replace(SAME_KEY, words=Words("站点号和运营商相同", "the same station number and operator"), equal=("operator",)),
+        SameThing("same-place",
+                  Words("两个来源，相距不超过 1 m，运营商和站型相同", "two sources, within 1 m, one operator and site kind"),
+                  within_m=1.0, told_apart_by=("operator", "site_kind")),
+    ),
+    important=("name", "lifecycle", "valid_from", "site_kind", "operator", "mast"),
+    review_years=8,
 )  # fmt: skip

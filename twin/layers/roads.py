@@ -14,4 +14,5 @@ ROADS = LayerType(
         Field("width_m", "float", Words("宽度", "Width"), unit="m", minimum=0, synonyms=("width_m", "width")),
     ),
     context=True,
+    important=("road_class",),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """City sensing nodes (城市神经元感知节点)."""
 
 from twin.errors import Words
-from twin.layers.base import Field, LayerType
+from twin.layers.base import SAME_KEY, Field, LayerType, SameThing
 
 SENSORS = LayerType(
     "sensors",
@@ -16,4 +16,12 @@ SENSORS = LayerType(
         Field("sensor_type", "text", Words("类型", "Type"), default="", synonyms=("sensor_type", "类型")),
     ),
     sensitive=True,
+    same=(
+        SAME_KEY,
+        SameThing("same-place",
+                  Words("两个来源，相距不超过 1 m，领域和类型相同", "two sources, within 1 m, one domain and type"),
+                  within_m=1.0, told_apart_by=("domain", "sensor_type")),
+    ),
+    important=("name", "lifecycle", "valid_from", "owner", "domain", "sensor_type"),
+    review_years=8,
 )  # fmt: skip

@@ -38,7 +38,7 @@ class Wrong(ValueError):
 
 
 class UnknownCode(Wrong):
-    """A code that the field's catch-all may stand for."""
+    """A code that is kept and listed: the field has a catch-all for it, or its profile says so."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Parsed:
     """A column, parsed. All arrays are (n,).
 
     ``values`` are objects, None where ``blank`` or ``wrong``; ``wrong`` maps a position to the reason;
-    ``unknown`` a position to the code nobody knows there (its value is the catch-all).
+    ``unknown`` a position to the code nobody knows there (its value is the catch-all, or None where there is none).
     """
 
     values: NDArray[np.object_]
@@ -72,7 +72,7 @@ def parse_column(text: pd.Series[str], field: Field) -> Parsed:
         try:
             answers[i] = parse(cell, field)
         except UnknownCode:
-            answers[i], strange[i] = field.default, cell
+            answers[i], strange[i] = field.default if field.default in CATCH_ALL else None, cell
         except Wrong as problem:
             reasons[i] = problem.words
     places = [(int(at), int(codes[at])) for at in np.flatnonzero(np.isin(codes, [*reasons, *strange]))]
@@ -84,13 +84,20 @@ def parse_column(text: pd.Series[str], field: Field) -> Parsed:
     )
 
 
-def read_text(cell: str, _field: Field) -> str:
+def code_word(cell: str) -> str:
+    """A code or word as ``Field.codes`` of a profile has it: narrow, without case and without the ".0" of a sheet."""
+    return narrow(cell).casefold().removesuffix(".0")
+
+
+def read_text(cell: str, field: Field) -> str:
+    if field.pattern and not re.fullmatch(field.pattern, cell):
+        raise Wrong(f"应符合 {field.pattern}", f"does not match {field.pattern}")
     return cell
 
 
 def read_float(cell: str, field: Field) -> float:
     """A finite number within the field's limits; full-width digits and thousands commas are taken for what they mean."""
-    text = narrow(cell)
+    text = _decoded(cell, field) if field.codes else narrow(cell)
     if THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     if not NUMBER.fullmatch(text):
@@ -107,6 +114,17 @@ def read_float(cell: str, field: Field) -> float:
     return value
 
 
+def _decoded(cell: str, field: Field) -> str:
+    """The number that a code stands for. Where codes are numbers themselves, another number is no code."""
+    word, text = code_word(cell), narrow(cell)
+    if word in field.codes:
+        return field.codes[word]
+    if NUMBER.fullmatch(text) and not any(NUMBER.fullmatch(code) for code in field.codes):
+        return text
+    known = "、".join(field.codes)
+    raise (UnknownCode if field.keeps_unknown else Wrong)(f"未知代码；可用：{known}", f"unknown code; known: {known}")
+
+
 def read_int(cell: str, field: Field) -> int:
     value = read_float(cell, field)
     if not value.is_integer() or abs(value) >= 2**53:
@@ -115,26 +133,26 @@ def read_int(cell: str, field: Field) -> int:
 
 
 def read_bool(cell: str, field: Field) -> bool:
-    word = narrow(cell).casefold()
+    word = code_word(cell)
     word = field.codes.get(word, word)
     if word in YES:
         return True
     if word in NO:
         return False
     known = "、".join(field.codes) or "是/否, true/false, 1/0, 在线/离线"
-    raise Wrong(f"应为：{known}", f"expected one of: {known}")
+    raise (UnknownCode if field.keeps_unknown else Wrong)(f"应为：{known}", f"expected one of: {known}")
 
 
 def read_enum(cell: str, field: Field) -> str:
-    """A value of the domain, or a code or word for one. Raises UnknownCode where the default is a catch-all."""
-    word = narrow(cell).casefold().removesuffix(".0")
+    """A value of the domain, or a code or word for one. Raises UnknownCode where such a code is kept."""
+    word = code_word(cell)
     if word in field.domain:
         return word
     for code, value in field.codes.items():
         if code.casefold() == word:
             return value
     known = ", ".join((*field.domain, *field.codes))
-    raise (UnknownCode if field.default in CATCH_ALL else Wrong)(
+    raise (UnknownCode if field.default in CATCH_ALL or field.keeps_unknown else Wrong)(
         f"未知代码；可用：{known}", f"unknown code; known: {known}"
     )
 
