@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -56,6 +57,11 @@ def print_json(value: Any) -> None:
     click.echo(
         orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
     )
+
+
+def percent(share: float) -> str:
+    """A share with one decimal, rounded towards not met."""
+    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
