@@ -51,7 +51,7 @@ def test_base_stations_in_minhangs_real_outline(city, realdata, frame, overrides
     name = f"stations-{frame}-{inside}"
     report = bring_in(city, realdata / "base_stations_shanghai_telecom_wgs84.csv", "radio_sites", frame,
                       overrides=overrides, source_id=name)  # fmt: skip
-    assert (report.checked.n_rows, report.inside["310112"]) == (3008, inside)
+    assert (report.checked.n_rows, report.where.inside["310112"]) == (3008, inside)
     result = city.cover("radio-site-count").result
     assert (result.value, result.met) == (inside, False)
     rows = city.cover("radio-site-count").area_rows("town")

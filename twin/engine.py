@@ -52,7 +52,7 @@ class Twin:
     def __init__(
         self, store: Store, plan: Plan, read_grid: Callable[[GridFile], DemandGrid], clock: Callable[[], datetime]
     ) -> None:
-        self.store, self.plan, self._read_grid, self._clock = store, plan, read_grid, clock
+        self.store, self.plan, self.read_grid, self._clock = store, plan, read_grid, clock
         self._lock, self._judging = RLock(), RLock()
         self._present: Present | None = None
         self._past_evaluations: Kept[OneAtATime] = Kept(N_KEPT_OF_THE_PAST)
@@ -75,7 +75,7 @@ class Twin:
         with collector_paused():
             state = self.store.state(as_of, known_at)
             layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
-        grids = {grid.name: self._read_grid(grid) for grid in state.grids}
+        grids = {grid.name: self.read_grid(grid) for grid in state.grids}
         areas = areas_of(layers["areas"])
         return Snapshot(content_id(state), layers, areas, grids, state.sources, as_of, known_at), state.next_change
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from twin.engine import Twin
+from twin.layers.profile import Profile
 from twin.model import Edit
 from twin.plan import Plan
 from twin.readers.plan_file import read_plan, rule_files
+from twin.readers.profile_file import read_profiles
 from twin.readers.raster import read_grid
 from twin.settings import Settings
 from twin.store import MemoryStore, open_store
@@ -20,6 +22,11 @@ def utc_now() -> datetime:
 def open_plan(settings: Settings) -> Plan:
     """The plan, and the planner's own clauses after it. Raises what reading them raises."""
     return read_plan(settings.plan, rule_files(settings.rules_folder, required=settings.rules is not None))
+
+
+def open_profiles(settings: Settings) -> tuple[Profile, ...]:
+    """The import profiles that come with the twin, and the planner's own. Raises what reading them raises."""
+    return read_profiles(settings.geodata / "profiles", settings.profiles_folder)
 
 
 def open_twin(settings: Settings) -> Twin:

@@ -39,3 +39,8 @@ class Settings(BaseSettings):
     @property
     def rules_folder(self) -> Path:
         return self.rules or self.data / "rules"
+
+    @property
+    def profiles_folder(self) -> Path:
+        """The planner's own import profiles, after those in ``geodata``."""
+        return self.data / "profiles"

@@ -26,6 +26,7 @@ cells = st.fixed_dictionaries({
     "lifecycle": st.sampled_from(["", "运营", "operating"]),
     "online": st.sampled_from(["", "在线", "离线"]),
     "valid_from": st.one_of(st.just(""), DAYS),
+    "valid_to": st.sampled_from(["", "", "2040-01-01"]),
     "备注": st.sampled_from(["", "x", "y"]),
 })  # fmt: skip
 files = st.dictionaries(st.sampled_from("abcdef"), cells, min_size=1, max_size=6)

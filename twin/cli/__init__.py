@@ -14,6 +14,9 @@ from twin.settings import Settings
 __all__ = ["main"]
 
 
+N_FAULTS_SHOWN = 50
+
+
 class Group(click.Group):
     """Commands whose errors are one sentence and an exit code, never a traceback."""
 
@@ -23,17 +26,19 @@ class Group(click.Group):
         except TwinError as error:
             lang = ctx.obj.lang if isinstance(ctx.obj, Door) else "en"
             click.echo(error.words.in_language(lang), err=True)
-            for fault in error.faults:
+            for fault in error.faults[:N_FAULTS_SHOWN]:
                 click.echo(
                     f"  {fault.where}  {fault.column} = {fault.value!r}: {fault.words.in_language(lang)}", err=True
                 )
+            if len(error.faults) > N_FAULTS_SHOWN:
+                click.echo(f"  … +{len(error.faults) - N_FAULTS_SHOWN}", err=True)
             code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
             sys.exit(code)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of words (TWIN_LANG).")
-@click.option("--store", default=None, help="Address of the store, sqlite:///FILE (TWIN_STORE).")
+@click.option("--store", default=None, help="sqlite:///FILE or postgresql://USER@HOST:PORT/DATABASE (TWIN_STORE).")
 @click.version_option(package_name="hongqiao-twin")
 @click.pass_context
 def main(ctx: click.Context, lang: str | None, store: str | None) -> None:
@@ -49,8 +54,8 @@ def main(ctx: click.Context, lang: str | None, store: str | None) -> None:
         raise click.UsageError(said) from None
 
 
-from twin.cli import bench, data, history, imports, judge, serving  # noqa: E402  (they register their commands on the group)
+from twin.cli import bench, data, exports, history, imports, judge, serving, stores  # noqa: E402  (they register their commands on the group)
 
-for module in (data, imports, history, judge, serving, bench):
+for module in (data, imports, exports, history, judge, serving, stores, bench):
     for command in module.COMMANDS:
         main.add_command(command)
