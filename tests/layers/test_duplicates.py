@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -210,24 +209,6 @@ def test_the_order_of_rows_changes_nothing(rows: list[dict[str, Any]], random: A
 @given(st.lists(st.text(max_size=4), max_size=8))
 def test_folding_many_texts_is_folding_each(texts: list[str]) -> None:
     assert folded(texts) == [folded([t])[0] for t in texts]
-
-
-def test_a_hundred_thousand_rows_of_two_sources_are_compared_well_within_a_second() -> None:
-    rng, half = np.random.default_rng(1), 50_000
-    lnglat = np.array(CENTRE) + rng.uniform(-0.1, 0.1, (half, 2))
-    azimuth = rng.integers(0, 360, half).astype(float)
-    there = pd.DataFrame({
-        "key": [f"k{i}" for i in range(2 * half)], "name": [f"相机 {i % half}" for i in range(2 * half)], "lifecycle": "operating",
-        "source": np.repeat(["a", "b"], half), "lng": np.tile(lnglat[:, 0], 2), "lat": np.tile(lnglat[:, 1], 2),
-        "azimuth_deg": np.tile(azimuth, 2),
-    })  # fmt: skip
-    took = []
-    for _ in range(3):
-        began = time.process_time()
-        found = find_duplicates(CAMERAS, there)
-        took.append(time.process_time() - began)
-    assert found.n_twice >= half
-    assert min(took) < 1.0  # 0.25 s on an idle machine
 
 
 # --- a file against what is held -------------------------------------------------------------------------------------
