@@ -54,8 +54,9 @@ class Measure:
     def fastest_of(self, row: str, run: Callable[[Any], Any], arguments: Sequence[Any]) -> Any:
         """Run once for each of the arguments, the first time to warm up; the last answer."""
         run(arguments[0])
-        self._each(row, run, arguments[1:])
-        return run(arguments[-1])
+        answers: list[Any] = []
+        self._each(row, lambda argument: answers.append(run(argument)), arguments[1:])
+        return answers[-1]
 
     def p95(self, row: str, run: Callable[[Any], Any], arguments: Sequence[Any]) -> None:
         """Run seven times for each of the arguments; the row shows the 95th percentile of their minima."""
