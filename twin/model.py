@@ -118,6 +118,8 @@ class LayerTable:
     geometry: Geometries | None = None
     emptied: bool = False
     """Whether it holds nothing because all was taken out of it: an inventory of none, not a lack of data."""
+    recorded: LayerTable | None = field(default=None, compare=False, repr=False)
+    """What changes were tried on to make it; None of what is recorded itself."""
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def keep(self, key: Hashable, make: Callable[[], V]) -> V:

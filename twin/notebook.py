@@ -13,7 +13,7 @@ import pandas as pd
 import pydeck as pdk
 
 from twin.cells import cell_polygons, cells_to_text
-from twin.coverage.result import LABELS, Evaluation
+from twin.coverage.result import Evaluation
 from twin.maps import HEX_ALPHA, SCALES, rgb
 
 CSP = (
@@ -101,6 +101,6 @@ def show(evaluation: Evaluation, pins: Sequence[tuple[float, float]] = (), heigh
     from IPython.display import HTML
 
     result = evaluation.result
-    labels = " · ".join(LABELS[label].zh for label in result.labels)
+    labels = " · ".join(result.words_of(label).zh for label in result.labels)
     page = standalone_page(service_deck(evaluation, pins), f"{result.clause.title} · {labels}")
     return HTML(f'<iframe srcdoc="{html.escape(page)}" width="100%" height="{height_px}" style="border:0"></iframe>')

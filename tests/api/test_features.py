@@ -39,7 +39,7 @@ def test_every_layer_is_a_collection_even_when_it_is_empty(client: Client, empty
 def test_a_collection_says_where_its_data_come_from(client: Client) -> None:
     body = client.get("/collections/cameras").json()
     assert (body["title"], body["itemType"], body["n_features"]) == ("Cameras", "feature", N_CAMERAS)
-    assert (body["synthetic"], body["schematic"], body["frame"], body["quality"]) == (True, True, "wgs84", None)
+    assert (body["synthetic"], body["schematic"], body["frame"]) == (True, True, "wgs84")
     assert body["updated"] == "2024-05-01T00:00:00Z"
     assert body["extent"]["spatial"]["bbox"] == [[121.272, 31.004, 121.307, 31.034]]
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from twin.api.encoded import bounds_of
-from twin.api.wire import time_text
+from twin.api.wire import quality_to_json, time_text
 from twin.coverage.result import LABELS
 from twin.layers import Field, LayerType
+from twin.layers.quality import quality_in
 from twin.model import LayerTable, Snapshot, Source
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -49,7 +50,7 @@ def describe(layer: LayerType, snapshot: Snapshot, updated: datetime | None, lan
     table = snapshot.layers[layer.name]
     sources = sources_of(table, snapshot)
     said = {name: any(getattr(s, name) for s in sources) for name in ("synthetic", "schematic", "derived")}
-    frames = sorted({s.frame for s in sources})
+    frames, quality = sorted({s.frame for s in sources}), quality_in(snapshot, layer.name)
     body: dict[str, Any] = {
         "id": layer.name,
         "title": layer.title.in_language(lang),
@@ -63,7 +64,7 @@ def describe(layer: LayerType, snapshot: Snapshot, updated: datetime | None, lan
         "labels": [{"id": n, "zh": LABELS[n].zh, "en": LABELS[n].en} for n, on in said.items() if on],
         "frame": ", ".join(frames) or None,
         "sources": [{"id": s.id, "title": s.title, "frame": s.frame, "licence": s.licence} for s in sources],
-        "quality": None,
+        "quality": None if quality is None else quality_to_json(quality),
         "updated": time_text(updated) if updated else None,
         "snapshot": snapshot.id,
     }

@@ -17,8 +17,9 @@ from twin.api.encoded import geometry_json
 from twin.cells import cell_polygons, cells_to_text
 from twin.coverage import RULES
 from twin.coverage.readings import Readings
-from twin.coverage.result import LABELS, AreaRow, CellTable, Explanation, Gap, Nearby, Result
+from twin.coverage.result import AreaRow, CellTable, Explanation, Gap, Nearby, Result
 from twin.errors import Words
+from twin.layers.quality import Quality
 from twin.model import Area, Snapshot
 from twin.plan import STRENGTH_WORDS, Clause, Document
 
@@ -163,7 +164,7 @@ def provenance(result: Result, scenario: str | None = None) -> Json:
         "area_name_en": result.area.name_en,
         **_times(result.as_of, result.known_at, result.snapshot, scenario or BASELINE),
         "parameters": plain(result.parameters),
-        "labels": [{"id": name, **words_to_json(LABELS[name])} for name in result.labels],
+        "labels": [{"id": name, **words_to_json(result.words_of(name))} for name in result.labels],
         "synthetic": "synthetic" in result.labels,
         "schematic": "schematic" in result.labels,
     }
@@ -178,6 +179,22 @@ def _times(as_of: datetime, known_at: datetime, snapshot: str, scenario: str) ->
     return {
         "scenario": scenario, "as_of": time_text(as_of), "known_at": time_text(known_at), "frame": FRAME,
         "snapshot": snapshot, "version": __version__,
+    }  # fmt: skip
+
+
+def quality_to_json(quality: Quality) -> Json:
+    """A layer's quality with its parts; shares 0 to 1, null where there is nothing to judge."""
+    return {
+        "score": quality.score,
+        "failing": quality.failing,
+        "n": quality.n,
+        "components": [
+            {
+                "id": c.id, **words_to_json(c.title), "rule": words_to_json(c.rule), "n": c.n, "of": c.of, "share": c.share,
+                "threshold": c.threshold, "passed": c.passed, "lacks": dict(c.lacks),
+            }
+            for c in quality.components
+        ],
     }  # fmt: skip
 
 

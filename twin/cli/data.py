@@ -6,12 +6,15 @@ from typing import Any
 
 import click
 
-from twin.cli.common import Door, json_option, pass_door, print_json, print_table
+from twin.api.wire import quality_to_json
+from twin.cli.common import Door, json_option, pass_door, percent, print_json, print_table
 from twin.errors import Conflict
 from twin.frames import geodesic_area_km2
 from twin.layers import LAYERS
 from twin.layers.areas import LEVELS
+from twin.layers.quality import Quality, quality_in
 from twin.model import Edit
+from twin.store import shown
 
 
 def write_reference_twin(door: Door, seed: int, replace: bool) -> None:
@@ -25,8 +28,8 @@ def write_reference_twin(door: Door, seed: int, replace: bool) -> None:
     twin = door.twin
     if twin.store.head() and not replace:
         raise Conflict(
-            f"存储 {door.settings.store_url} 已有数据，未作改动。如需替换：twin demo --replace（历史仍保留）",
-            f"the store {door.settings.store_url} holds data; nothing was changed. "
+            f"存储 {shown(door.settings.store_url)} 已有数据，未作改动。如需替换：twin demo --replace（历史仍保留）",
+            f"the store {shown(door.settings.store_url)} holds data; nothing was changed. "
             "To replace it: twin demo --replace (the history is kept)",
         )
     door.say("正在生成示意底图和模拟数据…", "building the schematic geography and synthetic data …")
@@ -57,20 +60,33 @@ def layers(door: Door, as_json: bool) -> None:
     """The layers and what they hold."""
     snapshot = door.twin.snapshot()
     rows: list[dict[str, Any]] = []
+    said: list[str | None] = []
     for name, kind in LAYERS.items():
         table = snapshot.layers[name]
         sources = (
             [snapshot.sources[s] for s in table.frame["source"].unique() if s in snapshot.sources] if len(table) else []
         )
         labels = [label for label in ("synthetic", "schematic", "derived") if any(getattr(s, label) for s in sources)]
+        quality = quality_in(snapshot, name)
+        said.append(_quality(quality, door))
         rows.append({"layer": name, "title": kind.title.zh, "title_en": kind.title.en, "geometry": kind.geometry, "n": len(table),
-                     "n_devices": int(table.frame["n_devices"].sum()), "labels": labels, "sources": [s.id for s in sources]})  # fmt: skip
+                     "n_devices": int(table.frame["n_devices"].sum()), "labels": labels, "sources": [s.id for s in sources],
+                     "quality": None if quality is None else quality_to_json(quality)})  # fmt: skip
     if as_json:
         print_json(rows)
         return
     title = "title" if door.lang == "zh" else "title_en"
-    print_table(("layer", "", "n", "n_devices", "labels"),
-                [(r["layer"], r[title], f"{r['n']:,}", f"{r['n_devices']:,}", " ".join(r["labels"])) for r in rows])  # fmt: skip
+    print_table(("layer", "", "n", "n_devices", "labels", "质量" if door.lang == "zh" else "quality"),
+                [(r["layer"], r[title], f"{r['n']:,}", f"{r['n_devices']:,}", " ".join(r["labels"]), said_of)
+                 for r, said_of in zip(rows, said, strict=True)])  # fmt: skip
+
+
+def _quality(quality: Quality | None, door: Door) -> str | None:
+    """The score, rounded down, and what fails with its share."""
+    if quality is None:
+        return None
+    failed = [f"{door.words(c.title)} {percent(c.share or 0.0)} < {percent(c.threshold)}" for c in quality.failed]
+    return f"{percent(quality.score)} {'▲' if failed else '●'} {'; '.join(failed)}".rstrip()
 
 
 @click.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from twin.api.wire import (
     readings_to_json,
     result_to_json,
 )
-from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
+from twin.cli.common import Door, Moment, json_option, pass_door, percent, print_json, print_table
 from twin.coverage import RULES
 from twin.coverage.readings import Readings
-from twin.coverage.result import LABELS, Evaluation, Result
+from twin.coverage.result import Evaluation, Result
 from twin.errors import BadParameter, Fault, PlanInvalid
 from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
@@ -187,7 +186,7 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
         ("数据" if zh else "data", f"{result.status}: {result.area_with_data_km2:.2f} / {result.area_km2:.2f} km²"),
         ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else result.status),
         ("数据版本" if zh else "snapshot", f"{result.snapshot}  as_of {result.as_of.isoformat(timespec='seconds')}"),
-        ("标注" if zh else "labels", "; ".join(door.words(LABELS[label]) for label in result.labels)),
+        ("标注" if zh else "labels", "; ".join(door.words(result.words_of(label)) for label in result.labels)),
     ])  # fmt: skip
     rows = evaluation.area_rows(level)
     if rows:
@@ -263,7 +262,7 @@ def _figure(value: float | None, unit: str, named: bool = True) -> str:
     if value is None:
         return "—"
     if unit == SHARE:
-        return f"{math.floor(value * 1000 + 1e-9) / 10:.1f} %"
+        return percent(value)
     return f"{_number(value)} {unit}" if named else _number(value)
 
 

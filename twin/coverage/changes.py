@@ -62,7 +62,8 @@ def _changed(table: LayerTable, changes: Sequence[Change]) -> LayerTable:
     rows = [_row(table, c) for c in changes if c.op == "add"]
     rows += [_altered(before[c.key], c) for c in changes if c.op == "change"]
     left = _joined(frame[~touched], pd.DataFrame(rows, columns=frame.columns, dtype=object))
-    return LayerTable(table.layer, left, None, emptied=len(frame) > 0 and len(left) == 0)
+    emptied = len(frame) > 0 and len(left) == 0
+    return LayerTable(table.layer, left, None, emptied, recorded=table.recorded or table)
 
 
 def _altered(row: Mapping[Any, Any], change: Change) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.scope import Scope, drawn_km2
 from twin.errors import BadParameter, Words
+from twin.layers.quality import quality_in
 from twin.model import LIFECYCLES, Area, Cells, LayerTable, Snapshot
 from twin.plan import Clause
 
@@ -31,6 +32,7 @@ LABELS: dict[str, Words] = {
     "synthetic": Words("模拟数据，不代表实际情况", "Synthetic data, not real"),
     "schematic": Words("示意边界，不作为行政区划依据", "Schematic boundary"),
     "derived": Words("推导边界，非官方", "Derived, not official"),
+    "quality": Words("数据质量未达标", "Data quality below the threshold"),
     "model": Words("模型推算", "Model result"),
     "ours": Words("本系统设定，非规划原文", "Our setting, not the plan's"),
     "reference": Words("参考，规划不约束该区域", "Reference only, outside the plan's area"),
@@ -70,6 +72,16 @@ class Result:
     labels: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     missing_layers: tuple[str, ...] = ()
+    doubts: tuple[Words, ...] = ()
+    """A phrase for each layer used whose data quality fails: which it is, and in what."""
+
+    def words_of(self, label: str) -> Words:
+        """What a label says; of the data's quality, with the layers that fail."""
+        words = LABELS[label]
+        if label != "quality":
+            return words
+        zh, en = "，".join(d.zh for d in self.doubts), "; ".join(d.en for d in self.doubts)
+        return Words(f"{words.zh}：{zh}", f"{words.en}: {en}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +358,10 @@ class Scene:
             used |= set(table.frame["source"].unique()) if table is not None else set()
         sources = [s for s in (self.snapshot.sources.get(name) for name in used) if s]
         labels = [name for name in ("synthetic", "schematic", "derived") if any(getattr(s, name) for s in sources)]
+        judged = [quality_in(self.snapshot, name) for name in layers]
+        doubts = tuple(quality.doubt for quality in judged if quality is not None and quality.doubt is not None)
+        if doubts:
+            labels.append("quality")
         if self.clause.ours:
             labels.append("ours")
         if not self.binding:
@@ -361,6 +377,7 @@ class Scene:
             "known_at": self.snapshot.known_at,
             "snapshot": self.snapshot.id,
             "labels": tuple(labels),
+            "doubts": doubts,
         }
 
 
