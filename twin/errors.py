@@ -77,6 +77,12 @@ class FrameUndeclared(InvalidInput):
     code = "frame-undeclared"
 
 
+class FrameDoubtful(InvalidInput):
+    """The coordinates fit another frame better than the one declared, and nobody insists."""
+
+    code = "frame-doubtful"
+
+
 class InverseNotAllowed(InvalidInput):
     """GCJ-02 / BD-09 to WGS-84 is switched off."""
 
@@ -84,9 +90,10 @@ class InverseNotAllowed(InvalidInput):
 
 
 class MappingAmbiguous(InvalidInput):
-    """No mapping of columns, or more than one, fits the file."""
+    """No mapping of columns, or more than one, fits the file; ``tables`` are its sheets where one must be named."""
 
     code = "mapping-ambiguous"
+    tables: tuple[str, ...] = ()
 
 
 class UnsupportedMedia(InvalidInput):

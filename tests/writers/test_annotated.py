@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -157,15 +156,3 @@ def test_a_mended_workbook_imports_as_the_file_would(twin):
 def test_it_can_be_written_to_a_path(twin, tmp_path: Path):
     write_annotated(report_of(twin, TEXT), tmp_path / "out.xlsx", "en")
     assert openpyxl.load_workbook(tmp_path / "out.xlsx").sheetnames == [ABOUT_SHEET, "chargers"]
-
-
-@pytest.mark.slow
-def test_seventy_thousand_rows_take_seconds(twin):
-    rows = "\n".join(
-        f"k{i},名称 {i},{LNG + i % 300 / 1e5},{LAT + i // 300 / 1e5},{'x' if i % 7 == 0 else '1'}"
-        for i in range(70_000)
-    )
-    report = report_of(twin, "id,name,lon,lat,online\n" + rows)
-    began = time.perf_counter()
-    write_annotated(report, io.BytesIO(), "zh")
-    assert time.perf_counter() - began < 20

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from twin.api.language import language_of
+from twin.api.language import Lang, language_of
 from twin.errors import (
     Conflict,
     Fault,
@@ -49,12 +49,14 @@ TITLES: dict[str, Words] = {
     "layer-invalid": Words("图层数据有误", "The layer's data are invalid"),
     "plan-invalid": Words("规划文件有误", "The plan file is invalid"),
     "frame-undeclared": Words("未声明坐标系", "No coordinate frame declared"),
+    "frame-doubtful": Words("坐标系存疑", "The coordinate frame is doubtful"),
     "datum-inverse-not-allowed": Words("未开启坐标反算", "Datum inversion is switched off"),
     "mapping-ambiguous": Words("字段对应不唯一", "The mapping of columns is ambiguous"),
     "not-found": Words("没有这项内容", "Not found"),
     "conflict": Words("与现有数据冲突", "Conflict"),
     "stale": Words("所依据的版本已过时", "The version you had is out of date"),
     "if-match-required": Words("须说明所依据的版本", "The version you had is needed"),
+    "too-large": Words("文件过大", "The file is too large"),
     "unsupported-media-type": Words("不支持的内容类型", "Unsupported media type"),
     "rule-unready": Words("缺少判定所需的数据", "The rule lacks data that it needs"),
     "unavailable": Words("服务暂不可用", "Temporarily unavailable"),
@@ -79,19 +81,33 @@ def problem(
 ) -> Response:
     """One problem document in the caller's language; ``more`` are members of its own."""
     lang = language_of(request)
+    body = {
+        **problem_members(lang, status, code, words, faults, more),
+        "instance": clean(request.scope["path"][:MAX_SHOWN]),
+        "request_id": request.scope.get("request_id"),
+    }
+    sent = {"content-language": lang, "vary": "Accept-Language", "cache-control": "no-store", **(headers or {})}
+    return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)
+
+
+def problem_members(
+    lang: Lang,
+    status: int,
+    code: str,
+    words: Words,
+    faults: Sequence[Fault] = (),
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What is wrong, as a problem document says it in a language, whatever request it belongs to."""
     title = TITLES.get(code) or Words(HTTPStatus(status).phrase, HTTPStatus(status).phrase)
-    body: dict[str, Any] = {
+    return {
         "type": f"urn:twin:problem:{code}",
         "title": title.in_language(lang),
         "status": status,
         "detail": clean(words.in_language(lang)),
-        "instance": clean(request.scope["path"][:MAX_SHOWN]),
-        "request_id": request.scope.get("request_id"),
         "errors": [_fault(fault, lang) for fault in faults],
         **(more or {}),
     }
-    sent = {"content-language": lang, "vary": "Accept-Language", "cache-control": "no-store", **(headers or {})}
-    return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)
 
 
 def _fault(fault: Fault, lang: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ export class Problem extends Error {
   }
 }
 
-async function ask(path, {signal, ...options} = {}) {
+export async function ask(path, {signal, ...options} = {}) {
   let answer;
   try {
     answer = await fetch(path, {...options, signal, headers: {'accept-language': state.lang, ...options.headers}});
@@ -44,6 +44,9 @@ export const gaps = (rule, signal) => ask(`/coverage/${rule}/gaps${query()}`, {s
 export const rows = (rule, signal) => ask(`/coverage/${rule}/areas${query({level: 'town'})}`, {signal});
 export const readings = (rule, signal) => ask(`/coverage/${rule}/readings${query()}`, {signal});
 export const at = (rule, lng, lat) => ask(`/coverage/${rule}/at${query({lng, lat})}`);
+
+/** What is said of every layer: its quality, among others. */
+export const collections = signal => ask(`/collections${query({area: null})}`, {signal});
 
 /** Every area with its outline; follows `next` links. */
 export async function areas() {

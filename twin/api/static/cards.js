@@ -47,7 +47,7 @@ function opened(r, actions) {
     el('button.head', {type: 'button', 'data-key': r.rule, 'aria-expanded': 'true', onclick: () => actions.choose(r.rule)},
       el('span.title', {}, clauseName(r.clause)), isModel && el('span.chip.open', {}, t('chip.model')), chip(verdict(r))),
     el('p.headline', {}, el('strong', {}, bigFigure(r)), el('span', {}, goal(r))),
-    r.status === 'no-data' ? missing(r) : [barOf(r), el('ul.facts', {}, facts(r).map(fact)), gapButtons(actions)],
+    r.status === 'no-data' ? missing(r, actions) : [barOf(r), el('ul.facts', {}, facts(r).map(fact)), gapButtons(actions)],
     el('p.reading', {}, el('span', {}, reading(r)), !r.reason && link('compare', actions.compare), link('quote', actions.quote)));
 }
 
@@ -67,10 +67,11 @@ function fact([label, figure]) {
   return el('li', {}, label, figure && ' ', figure && el('b', {}, figure));
 }
 
-function missing(r) {
+function missing(r, actions) {
   const [layer] = r.missing_layers;
   const how = layer && r.kind !== 'series' ? [el('br'), t('noDataHow', {layer})] : null; // a series has no layer to import
-  return el('p.facts', {}, r.reason ? r.reason[state.lang] : noData(r), how);
+  const button = how && el('button', {type: 'button', 'data-key': `import-${r.rule}`, onclick: actions.importFile}, t('import'));
+  return [el('p.facts', {}, r.reason ? r.reason[state.lang] : noData(r), how), button];
 }
 
 /** That there are no data, and of what: of a layer, or of what the clause judges. */

@@ -68,7 +68,8 @@ function drawFoot() {
     [t('asOf'), f.moment(r.as_of, state.lang)], [t('knownAt'), f.moment(r.known_at, state.lang)],
     [t('snapshot'), r.snapshot], [t('frame'), t('frameName')],
   ];
-  const words = state.results.flatMap(x => x.labels).filter(l => ['synthetic', 'schematic', 'derived'].includes(l.id));
+  const ofAll = state.results.flatMap(x => x.labels).filter(l => ['synthetic', 'schematic', 'derived'].includes(l.id));
+  const words = [...ofAll, ...r.labels.filter(l => l.id === 'quality')];
   const said = [...new Set(words.map(l => l[state.lang]))];
   const figures = parts.map(([name, value]) => el('span', {}, `${name} ${value}`));
   refill(byId('foot'), lost, figures, el('span.labels', {}, said.join(' · ')), el('span', {}, t('review')));

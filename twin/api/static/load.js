@@ -18,6 +18,7 @@ export async function loadAll() {
     if (isFirst) change({hidden: hideOtherAssets(state.rule)});
     await loadRuleNow(signal);
     findWorst(signal);
+    loadQuality(signal);
   } catch (error) {
     failed(error, signal);
   }
@@ -72,6 +73,12 @@ async function loadRuleNow(signal) {
     scaleOf(rule) ? api.cells(rule, signal) : null, api.gaps(rule, signal), api.rows(rule, signal),
   ]);
   change({cells, gaps: gaps.features.length ? gaps : null, rows: rows.rows, loading: false, failure: unmended()});
+}
+
+/** How good the layers' data are; the map does without where it cannot be had. */
+async function loadQuality(signal) {
+  const {collections} = await api.collections(signal).catch(() => ({collections: []}));
+  if (!signal.aborted) change({quality: Object.fromEntries(collections.map(c => [c.id, c.quality]))});
 }
 
 /** The town that lacks most of what it should have, over all clauses that are not met and say so by town. */

@@ -4,6 +4,7 @@ import * as api from './api.js';
 import {startCards} from './cards.js';
 import {startDrawer} from './drawer.js';
 import {keepInAddress, readAddress, startFrame} from './frame.js';
+import {chooseFile, startImporting} from './importing.js';
 import {startLegend} from './legend.js';
 import {cancel, hideOtherAssets, loadAll, loadRule} from './load.js';
 import {currentDeck, isInSight, makeMap, redraw, showArea, showPlace} from './map.js';
@@ -60,6 +61,7 @@ const actions = {
   ask,
   quote: showQuote,
   compare: showReadings,
+  importFile: chooseFile,
   tryHere, cancel,
   retry: () => (state.results.length && currentDeck() ? loadAll() : begin()),
 };
@@ -87,7 +89,7 @@ async function begin() {
 }
 
 readAddress();
-for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins]) start(actions);
+for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins, startImporting]) start(actions);
 on(['loading'], redraw);
 document.addEventListener('ask', e => ask(e.detail));
 begin();

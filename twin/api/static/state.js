@@ -14,6 +14,7 @@ export const state = {
   cells: null, // columns of the chosen rule
   gaps: null, // FeatureCollection of the chosen rule
   rows: null, // town rows of the chosen rule
+  quality: {}, // of each layer, by its name
   worst: null, // the largest gap of all clauses, for the sentence
   asked: null, // {lnglat, gap, answer} the place asked about
   tried: [], // stations tried, [{key, lng, lat}]
@@ -22,6 +23,7 @@ export const state = {
   hidden: new Set(['radio_sites', 'cameras', 'sensors', 'retired']),
   zoom: 10,
   viewport: null,
+  edition: 0, // how often something was recorded from here: tiles are asked for anew
   failure: null,
   loading: false,
 };

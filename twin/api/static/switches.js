@@ -1,6 +1,7 @@
 // The switches of the map's layers, folded away until wanted, and the ways into the tables.
 
 import {byId, el, refill} from './dom.js';
+import * as f from './format.js';
 import {markOf, markPicture} from './marks.js';
 import {change, kindOf, on, state} from './state.js';
 import {t} from './words.js';
@@ -9,21 +10,22 @@ const DRAWN = ['cells', 'gaps', 'towns', 'ring', 'cbd', 'context', 'labels'];
 const ASSETS = ['chargers', 'radio_sites', 'cameras', 'sensors'];
 let open = false;
 
-export function startSwitches() {
-  on(['hidden', 'lang', 'settings', 'rule', 'drawer'], draw);
+export function startSwitches(actions) {
+  on(['hidden', 'lang', 'settings', 'rule', 'drawer', 'quality'], () => draw(actions));
 }
 
-function draw() {
+function draw(actions) {
   if (!state.settings) return;
   const box = byId('switches');
   refill(box,
     el('div.buttons', {},
       ['towns', 'gaps'].map(tableButton),
-      el('button', {type: 'button', 'data-key': 'layers', 'aria-expanded': String(open), 'aria-controls': 'layer-list', onclick: fold},
-        t('layers'))),
+      el('button', {type: 'button', 'data-key': 'layers', 'aria-expanded': String(open), 'aria-controls': 'layer-list', onclick: () => fold(actions)},
+        t('layers')),
+      el('button', {type: 'button', 'data-key': 'import', onclick: actions.importFile}, t('import'))),
     el('div.list', {id: 'layer-list', hidden: !open},
       DRAWN.map(name => toggle(name, t(`switch.${name}`))), el('hr'),
-      ASSETS.map(name => toggle(name, t(`layer.${name}`), markPicture(markOf(name, 'operating', true), state.settings.palette))),
+      ASSETS.map(name => toggle(name, t(`layer.${name}`), markPicture(markOf(name, 'operating', true), state.settings.palette), badge(name))),
       toggle('retired', t('switch.retired'), markPicture(markOf('chargers', 'retired', true), state.settings.palette)),
       el('p.note', {}, t('fromZoom'))));
 }
@@ -35,15 +37,25 @@ function tableButton(name) {
     t(name === 'gaps' && kindOf(state.rule) === 'density' ? 'densityGaps' : name));
 }
 
-function fold() {
+function fold(actions) {
   open = !open;
-  draw();
+  draw(actions);
 }
 
-function toggle(name, words, picture = null) {
+function toggle(name, words, picture = null, more = null) {
   const id = `show-${name}`, checked = !state.hidden.has(name);
   const box = el('input', {type: 'checkbox', id, 'data-key': id, checked, onchange: e => show(name, e.target.checked)});
-  return el('label', {}, box, picture, words);
+  return el('label', {}, box, picture, words, more);
+}
+
+/** The quality of a layer's data by sign, score and tint; each of its parts in the tooltip. */
+function badge(name) {
+  const quality = state.quality[name];
+  if (!quality) return null;
+  const parts = quality.components.map(c => t(c.passed === null ? 'quality.none' : `quality.${c.passed}`,
+    {title: c[state.lang], share: f.share(c.share), threshold: f.share(c.threshold), rule: c.rule[state.lang]}));
+  const kind = quality.failing ? 'unmet' : 'met', sign = quality.failing ? '▲' : '●';
+  return el(`span.chip.${kind}.quality`, {title: [t('quality.note'), ...parts].join('\n')}, `${sign} ${t('quality', {score: f.share(quality.score)})}`);
 }
 
 function show(name, shown) {

@@ -1,9 +1,11 @@
 // Every word the page says, Chinese and English side by side. `t` fills in a sentence in the language chosen.
 
 import {fill} from './format.js';
+import {IMPORT_WORDS} from './import_words.js';
 import {state} from './state.js';
 
 export const WORDS = {
+  ...IMPORT_WORDS,
   name: ['虹桥数字孪生', 'Hongqiao Digital Twin'],
   skip: ['跳到指标列表', 'Skip to the clauses'],
   area: ['区域', 'Area'],
@@ -79,6 +81,11 @@ export const WORDS = {
   'layer.net-access': ['接入能力', 'network access'],
   'layer.net-home': ['家庭宽带', 'home broadband'],
   layers: ['图层', 'Layers'],
+  quality: ['质量 {score}', 'quality {score}'],
+  'quality.note': ['数据质量：各项平均；有一项未达标即未达标（阈值为本系统设定）', 'Data quality: the mean of its parts; it fails if one of them does (thresholds are ours)'],
+  'quality.true': ['● {title} {share} ≥ {threshold}：{rule}', '● {title} {share} ≥ {threshold}: {rule}'],
+  'quality.false': ['▲ {title} {share} < {threshold}：{rule}', '▲ {title} {share} < {threshold}: {rule}'],
+  'quality.none': ['– {title} 不评：{rule}', '– {title} not judged: {rule}'],
   'switch.cells': ['六边形单元', 'Hexes'],
   'switch.gaps': ['盲区', 'Gaps'],
   'switch.towns': ['街镇界', 'Town borders'],

@@ -1,0 +1,521 @@
+"""Imports over HTTP: what a file would do, asked and asked again; applied once, or not at all."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from threading import Barrier, Event, Thread
+from typing import Any
+
+import openpyxl
+import orjson
+import pytest
+
+from tests.api.conftest import Client, Make, records, store_of
+from twin.api import examining, pending, upload
+from twin.frames import FRAMES, from_wgs84
+from twin.ingest import ImportReport
+from twin.layers import LAYERS
+from twin.store.memory import MemoryStore
+
+HEADER = "id,name,lon,lat,station_type\n"
+TWO = HEADER + "west,改名,121.28,31.01,public\nnew,新站,121.285,31.015,public\n"
+CSV = "stations.csv"
+
+
+class Served:
+    """The small world over a data folder of its own; ``again`` is another app over the same."""
+
+    def __init__(self, make: Make, data: Path) -> None:
+        self.make, self.data, self.store = make, data, store_of(records())
+        self.client = make(self.store, data=data)
+
+    def again(self) -> Client:
+        return self.make(self.store, data=self.data)
+
+    def send(
+        self, text: str | bytes = TWO, name: str = CSV, headers: dict[str, str] | None = None, **asked: Any
+    ) -> Any:
+        content = text if isinstance(text, bytes) else text.encode()
+        said = {"layer": "chargers", "frame": "wgs84", **asked}
+        return self.client.post("/imports", data=said, files={"file": (name, content)}, headers=headers)
+
+    def waited(self, number: str, client: Client | None = None) -> dict[str, Any]:
+        for _ in range(200):
+            told: dict[str, Any] = (client or self.client).get(f"/imports/{number}").json()
+            if told["status"] not in ("reading", "examining"):
+                return told
+            time.sleep(0.02)
+        raise AssertionError(told)
+
+    def folders(self) -> list[Path]:
+        return sorted((self.data / "imports").iterdir())
+
+    def names(self) -> dict[str, str]:
+        items = self.client.get("/collections/chargers/items", params={"limit": 100}).json()["features"]
+        return {f["id"]: f["properties"]["name"] for f in items}
+
+
+@pytest.fixture
+def here(make: Make, tmp_path: Path) -> Served:
+    return Served(make, tmp_path)
+
+
+# What a file would do -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_examined_and_nothing_is_written_before_it_is_applied(here):
+    before = here.names()
+    answer = here.send()
+    assert answer.status_code == 201
+    told = answer.json()
+    assert (told["status"], told["request"]["file"]) == ("ready", CSV)
+    assert told["report"]["difference"] == {"added": 1, "moved": 0, "changed": 1, "removed": 0, "unchanged": 0}
+    assert here.client.get(answer.headers["location"]).json() == told
+    assert here.names() == before
+    applied = here.client.post(f"/imports/{told['id']}/apply", json={"by": "王工", "reason": "年度普查"})
+    assert applied.status_code == 200
+    transaction = applied.json()["transaction"]
+    assert (transaction["author"], transaction["reason"], transaction["n_edits"]) == ("王工", "年度普查", 2)
+    assert applied.json()["counts"]["added"] == 1
+    assert here.names() == before | {"west": "改名", "new": "新站"}
+    assert here.client.get(f"/imports/{told['id']}").json()["transaction"] == transaction
+
+
+def test_the_same_file_again_changes_nothing_and_needs_no_transaction(here):
+    here.client.post(f"/imports/{here.send().json()['id']}/apply")
+    again = here.send().json()
+    assert again["counts"] == {"added": 0, "moved": 0, "changed": 0, "removed": 0, "unchanged": 2}
+    answer = here.client.post(f"/imports/{again['id']}/apply")
+    assert (answer.status_code, answer.json()["transaction"], answer.json()["status"]) == (200, None, "applied")
+
+
+def test_who_and_why_may_be_said_with_the_file(here):
+    number = here.send(by="李工", reason="补录").json()["id"]
+    transaction = here.client.post(f"/imports/{number}/apply").json()["transaction"]
+    assert (transaction["author"], transaction["reason"]) == ("李工", "补录")
+
+
+def test_faults_are_in_the_report_and_forbid_applying(here):
+    answer = here.send("id,lon,lat,online\na,121.28,31.01,perhaps\na,x,31.01,1\n")
+    told = answer.json()
+    assert (answer.status_code, told["status"], told["report"]["difference"]) == (201, "faulty", None)
+    assert {(f["where"], f["column"]) for f in told["report"]["faults"]} == {
+        ("row 2", "online"), ("row 3", "id"), ("row 3", "lon"),
+    }  # fmt: skip
+    refused = here.client.post(f"/imports/{told['id']}/apply", headers={"accept-language": "zh"})
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:twin:problem:layer-invalid")
+    assert len(refused.json()["errors"]) == 3
+
+
+def test_mapping_filters_and_labels_are_taken(here):
+    text = "no,a,b,town,x\n1,121.28,31.01,east,9\n2,121.29,31.02,west,9\n"
+    asked = {
+        "map": ["key=no", "lng=a", "lat=b", "station_type==bus"],
+        "where": "town=east",
+        "source": "survey",
+        "synthetic": "true",
+    }
+    told = here.send(text, **asked).json()
+    assert told["report"]["n_rows"] == 1
+    assert [a["key"] for a in told["report"]["changes"]["added"]] == ["1"]
+    here.client.post(f"/imports/{told['id']}/apply")
+    item = here.client.get("/collections/chargers/items/1").json()["properties"]
+    assert (item["source"], item["station_type"]) == ("survey", "bus")
+
+
+REFUSED: dict[str, tuple[str, dict[str, str], str, dict[str, set[str]]]] = {
+    "no layer of that name": (TWO, {"layer": "boats"}, "bad-parameter", {"layer": {"cameras", "chargers"}}),
+    "no frame": (TWO, {"frame": ""}, "frame-undeclared", {"frame": {"wgs84", "gcj02"}}),
+    "an unknown frame": (TWO, {"frame": "mars"}, "frame-undeclared", {"frame": {"wgs84"}}),
+    "two columns for one field": (
+        "id,lon,longitude,lat\n1,121.28,121.28,31.01\n", {}, "mapping-ambiguous", {"lng": {"lon", "longitude"}},
+    ),
+    "no column for a field": ("id,east,lat\n1,121.28,31.01\n", {}, "mapping-ambiguous", {"lng": {"id", "east"}}),
+    "a column that is not there": (TWO, {"map": "lng=nowhere"}, "bad-parameter", {}),
+    "a frame that may not be undone": (TWO, {"frame": "gcj02"}, "datum-inverse-not-allowed", {}),
+    "an empty file": ("", {}, "invalid-input", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_that_cannot_be_examined_is_a_problem_with_the_choices_and_is_not_kept(here, name):
+    text, asked, code, choices = REFUSED[name]
+    answer = here.send(text, **asked)
+    told = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert told["type"] == f"urn:twin:problem:{code}"
+    for field, some in choices.items():
+        assert some <= set(told["choices"][field])
+    assert here.folders() == []
+
+
+def test_a_workbook_with_several_sheets_asks_which(here):
+    book = openpyxl.Workbook()
+    for name in ("东片", "西片"):
+        sheet = book.create_sheet(name)
+        sheet.append(["id", "lon", "lat"])
+        sheet.append([f"{name}-1", 121.28, 31.01])
+    out = io.BytesIO()
+    book.save(out)
+    answer = here.send(out.getvalue(), "two.xlsx")
+    assert (answer.status_code, answer.json()["choices"]) == (400, {"table": ["东片", "西片"]})
+    told = here.send(out.getvalue(), "two.xlsx", table="西片").json()
+    assert [a["key"] for a in told["report"]["changes"]["added"]] == ["西片-1"]
+
+
+BAD_FORMS: dict[str, tuple[dict[str, Any], int]] = {
+    "no form": ({"json": {}}, 415),
+    "no file": ({"files": {"layer": (None, "chargers")}}, 400),
+    "the file as text": ({"files": {"file": (None, "x")}}, 400),
+    "an unknown field": ({"files": {"file": ("a.csv", b"x"), "colour": (None, "red")}}, 400),
+    "a field twice": ({"files": [("file", ("a.csv", b"x")), ("layer", (None, "a")), ("layer", (None, "b"))]}, 400),
+    "no boolean": ({"files": {"file": ("a.csv", b"x"), "force": (None, "perhaps")}}, 400),
+    "broken": ({"content": b"rubbish", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400),
+    "no boundary": ({"content": b"rubbish", "headers": {"content-type": "multipart/form-data"}}, 400),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FORMS)
+def test_a_bad_form_is_refused_and_nothing_is_kept(here, name):
+    sent, status = BAD_FORMS[name]
+    answer = here.client.post("/imports", **sent)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert not (here.data / "imports").exists() or here.folders() == []
+
+
+def test_another_sites_page_may_not_send_files(here):
+    assert here.send(headers={"origin": "http://elsewhere.test"}).status_code == 403
+
+
+# In the background ----------------------------------------------------------------------------------------------------
+
+
+def test_who_prefers_not_to_wait_is_told_how_far_it_is(here, monkeypatch):
+    go, real = Event(), examining.examine
+    monkeypatch.setattr(examining, "examine", lambda *a, **k: (go.wait(10), real(*a, **k))[1])
+    answer = here.send(headers={"prefer": "respond-async"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
+    number = answer.json()["id"]
+    told: dict[str, Any] = {}
+    for _ in range(200):
+        told = here.client.get(f"/imports/{number}").json()
+        if told["status"] == "examining":
+            break
+        time.sleep(0.01)
+    assert (told["status"], told["report"]) == ("examining", None)
+    assert 0 < told["progress"] < 1
+    assert here.client.post(f"/imports/{number}/apply").status_code == 409
+    assert here.client.get("/healthz").status_code == 200
+    go.set()
+    assert here.waited(number)["status"] == "ready"
+
+
+def test_in_the_background_what_cannot_be_examined_is_kept_and_can_be_asked_otherwise(here):
+    number = here.send(frame="", headers={"prefer": "respond-async"}).json()["id"]
+    told = here.waited(number)
+    assert (told["status"], told["problem"]["type"]) == ("failed", "urn:twin:problem:frame-undeclared")
+    assert "wgs84" in told["problem"]["choices"]["frame"]
+    assert here.client.post(f"/imports/{number}/apply").status_code == 400
+    mended = here.client.patch(f"/imports/{number}", json={"frame": "wgs84"})
+    assert (mended.status_code, mended.json()["status"]) == (200, "ready")
+    assert here.client.post(f"/imports/{number}/apply").status_code == 200
+    assert here.client.patch(f"/imports/{number}", json={"frame": "cgcs2000"}).status_code == 409
+
+
+def test_the_file_itself_cannot_be_exchanged(here):
+    number = here.send().json()["id"]
+    assert here.client.patch(f"/imports/{number}", json={"file": "other.csv"}).status_code == 400
+    assert here.client.patch(f"/imports/{number}", json={"colour": "red"}).status_code == 400
+
+
+def test_an_examination_can_be_called_off(here, monkeypatch):
+    go, real = Event(), examining.examine
+    monkeypatch.setattr(examining, "examine", lambda *a, **k: (go.wait(10), real(*a, **k))[1])
+    number = here.send(headers={"prefer": "respond-async"}).json()["id"]
+    assert here.client.delete(f"/imports/{number}").status_code == 204
+    go.set()
+    assert here.client.get(f"/imports/{number}").status_code == 404
+    assert here.send().status_code == 201  # its turn comes once the other has ended
+    assert len(here.folders()) == 1
+
+
+def test_only_so_many_may_wait(here, monkeypatch):
+    monkeypatch.setattr(examining, "MOST_WAITING", 1)
+    client = here.again()
+    go, real = Event(), examining.examine
+    monkeypatch.setattr(examining, "examine", lambda *a, **k: (go.wait(10), real(*a, **k))[1])
+    here.client = client
+    first = here.send(headers={"prefer": "respond-async"}).json()["id"]
+    refused = here.send()
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    go.set()
+    here.waited(first)
+    assert len(here.folders()) == 1
+
+
+def test_a_layer_is_guessed_from_the_one_profile_that_fits(here):
+    text = "设备编码,设备名称,设备经度,设备纬度,摄像机类型\n31011200001310000001,路口,121.28,31.01,1\n"
+    told = here.send(text, "cams.csv", layer="")
+    assert (told.json()["report"]["layer"], told.json()["report"]["profile"]) == ("cameras", "camera-ledger")
+
+
+# Applying -------------------------------------------------------------------------------------------------------------
+
+
+def test_twice_is_once(here):
+    number = here.send().json()["id"]
+    assert here.client.post(f"/imports/{number}/apply").status_code == 200
+    again = here.client.post(f"/imports/{number}/apply")
+    assert (again.status_code, again.json()["type"]) == (409, "urn:twin:problem:conflict")
+
+
+def test_of_many_at_the_same_moment_exactly_one_applies(here):
+    number, clients = here.send().json()["id"], [here.client, *(here.again() for _ in range(3))]
+    head, start = here.store.head(), Barrier(len(clients))
+    statuses: list[int] = []
+
+    def confirm(client: Client) -> None:
+        start.wait()
+        statuses.append(client.post(f"/imports/{number}/apply").status_code)
+
+    threads = [Thread(target=confirm, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 409, 409, 409]
+    assert here.store.head() == head + 1
+
+
+def test_what_is_not_as_shown_any_more_is_not_applied_but_shown_anew(here):
+    told = here.send().json()
+    here.client.patch("/collections/chargers/items/west", json={"properties": {"name": "另一名"}})
+    refused = here.client.post(f"/imports/{told['id']}/apply", headers={"accept-language": "zh"})
+    assert refused.status_code == 409
+    assert "重新核对" in refused.json()["detail"]
+    assert here.names()["west"] == "另一名"
+    renewed = here.client.get(f"/imports/{told['id']}").json()
+    before = renewed["report"]["changes"]["changed"][0]["fields"]
+    assert {"field": "name", "before": "另一名", "after": "改名"} in before
+    assert here.client.post(f"/imports/{told['id']}/apply").status_code == 200
+    assert here.names()["west"] == "改名"
+
+
+def test_a_change_elsewhere_does_not_stand_in_the_way(here):
+    number = here.send().json()["id"]
+    here.client.patch("/collections/chargers/items/east", json={"properties": {"name": "别处"}})
+    assert here.client.post(f"/imports/{number}/apply").status_code == 200
+
+
+def test_a_change_between_the_last_look_and_the_commit_is_found_too(here, monkeypatch):
+    number, real = here.send().json()["id"], examining.apply
+
+    def apply(twin: Any, report: Any, **signed: str) -> Any:
+        here.client.patch("/collections/chargers/items/west", json={"properties": {"name": "抢先"}})
+        return real(twin, report, **signed)
+
+    monkeypatch.setattr(examining, "apply", apply)
+    refused = here.client.post(f"/imports/{number}/apply")
+    assert refused.status_code == 409
+    assert "look again" in refused.json()["detail"]
+    assert here.client.get(f"/imports/{number}").json()["status"] == "ready"
+    assert here.names()["west"] == "抢先"
+
+
+def test_a_failed_commit_leaves_the_import_ready(here, monkeypatch):
+    number = here.send().json()["id"]
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the disk")
+
+    monkeypatch.setattr(examining, "apply", fail)
+    assert here.client.post(f"/imports/{number}/apply").status_code == 500
+    monkeypatch.undo()
+    assert here.client.get(f"/imports/{number}").json()["status"] == "ready"
+    assert here.client.post(f"/imports/{number}/apply").status_code == 200
+
+
+# What is kept ---------------------------------------------------------------------------------------------------------
+
+
+def test_another_process_finds_a_pending_import_and_applies_it(here):
+    number = here.send().json()["id"]
+    other = here.again()
+    assert other.get(f"/imports/{number}").json()["report"]["difference"]["added"] == 1
+    assert [i["id"] for i in other.get("/imports").json()["imports"]] == [number]
+    assert other.post(f"/imports/{number}/apply").status_code == 200
+    assert here.names()["new"] == "新站"
+    assert here.client.get(f"/imports/{number}").json()["status"] == "applied"
+
+
+@pytest.mark.parametrize("status", ["reading", "examining", "applying"])
+def test_what_a_stopped_process_left_half_done_is_begun_again(here, status):
+    number = here.send().json()["id"]
+    place = here.data / "imports" / number / pending.STATE
+    place.write_bytes(orjson.dumps({**orjson.loads(place.read_bytes()), "status": status}))
+    assert here.waited(number, here.again())["status"] in ("ready", "applying")
+
+
+def test_what_was_committed_before_a_crash_is_not_committed_again(here):
+    number = here.send().json()["id"]
+    here.client.post(f"/imports/{number}/apply")
+    place = here.data / "imports" / number / pending.STATE
+    place.write_bytes(orjson.dumps({**orjson.loads(place.read_bytes()), "status": "applying"}))
+    head, client = here.store.head(), here.again()
+    for _ in range(200):
+        told = client.get(f"/imports/{number}").json()
+        if told["status"] == "ready":
+            break
+        time.sleep(0.02)
+    assert told["counts"]["unchanged"] == 2
+    client.post(f"/imports/{number}/apply")
+    assert here.store.head() == head
+
+
+def test_deleting_forgets_the_import_and_its_file(here):
+    number = here.send().json()["id"]
+    assert here.client.delete(f"/imports/{number}").status_code == 204
+    assert here.folders() == []
+    for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/apply"), ("GET", "/report.xlsx")]:
+        assert here.client.request(method, f"/imports/{number}{path}").status_code == 404
+
+
+@pytest.mark.parametrize("number", ["0" * 16, "%2e%2e%2f", "..%2f..", ".new-1", "x", "0" * 400])
+def test_an_unknown_id_is_not_found(here, number):
+    here.send()
+    assert here.client.get(f"/imports/{number}").status_code == 404
+
+
+def test_imports_expire_after_a_week(here, make):
+    old, young = (here.send().json()["id"] for _ in range(2))
+    place = here.data / "imports" / old / pending.STATE
+    place.write_bytes(orjson.dumps({**orjson.loads(place.read_bytes()), "created": "2025-12-24T03:59:59+00:00"}))
+    client = here.again()
+    assert [i["id"] for i in client.get("/imports").json()["imports"]] == [young]
+    assert [f.name for f in here.folders()] == [young]
+
+
+def test_when_the_folder_is_full_applied_imports_go_first_and_then_nothing_is_taken(here, monkeypatch):
+    applied, waiting = (here.send().json()["id"] for _ in range(2))
+    here.client.post(f"/imports/{applied}/apply")
+    size = sum(f.stat().st_size for folder in here.folders() for f in folder.iterdir())
+    monkeypatch.setattr(pending, "MAX_BYTES", size)
+    third = here.send().json()["id"]
+    assert {f.name for f in here.folders()} == {waiting, third}
+    monkeypatch.setattr(pending, "MAX_BYTES", 100)
+    assert here.send().status_code == 503
+    assert {f.name for f in here.folders()} == {waiting, third}
+
+
+def test_a_file_that_is_too_large_is_refused_by_what_it_says_and_by_what_it_is(here, monkeypatch):
+    monkeypatch.setattr(upload, "MAX_UPLOAD", 2000)
+    monkeypatch.setattr(upload, "BESIDE", 1000)
+    large = here.send("x" * 4000)
+    assert (large.status_code, large.json()["type"]) == (413, "urn:twin:problem:too-large")
+
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    request = here.client.build_request(
+        "POST", "/imports", content=head + b"x" * 9000 + b"\r\n--b--\r\n", headers=headers
+    )
+    del request.headers["content-length"]
+    unsaid = here.client.send(request)
+    assert unsaid.status_code == 413
+    assert here.send("x" * 200 + "\n").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("../../etc/a.csv", "a.csv"), ("C:\\Users\\x\\表.csv", "表.csv"), (".csv", "csv"), ("a\x00\nb.csv", "ab.csv"), ("", "upload"),
+     ("x" * 400 + ".csv", "x" * 160 + ".csv"), ("..", "upload")],
+)  # fmt: skip
+def test_a_files_name_is_no_path(said, kept):
+    assert upload.file_name(said) == kept
+
+
+def test_nothing_is_written_outside_the_imports_own_folder(here):
+    here.send(name="../../../escaped.csv")
+    assert sorted(p.name for p in here.data.rglob("*") if p.is_file()) == sorted(
+        ["content", "lock", "report.json", "request.json", "state.json"]
+    )
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.toml", "..", "", "none.toml", "sub/grid.toml"])
+def test_a_local_frame_names_no_file_outside_the_data_folders_frames(here, name):
+    (here.data / "frames" / "sub").mkdir(parents=True)
+    (here.data / "frames" / "sub" / "grid.toml").write_text("")
+    (here.data / "secret.toml").write_text("a secret")
+    answer = here.send(frame=f"local:{name}")
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:twin:problem:frame-undeclared")
+    assert str(here.data) not in answer.text
+    assert "a secret" not in answer.text
+
+
+def test_a_local_frame_of_the_data_folder_is_taken(here):
+    (here.data / "frames").mkdir()
+    definition = '[four_parameters]\nto = "epsg:4549"\ndx_m = 0\ndy_m = 0\nrotation_deg = 0\nscale = 1\n'
+    (here.data / "frames" / "grid.toml").write_text(definition)
+    east, north = from_wgs84([121.285], [31.015], FRAMES["epsg:4549"])
+    told = here.send(f"id,x,y\nnew,{east[0]},{north[0]}\n", frame="local:grid.toml").json()
+    assert told["report"]["frame"].startswith("local:grid.toml@")
+    (added,) = told["report"]["changes"]["added"]
+    assert (added["lng"], added["lat"]) == (pytest.approx(121.285, abs=1e-7), pytest.approx(31.015, abs=1e-7))
+    assert str(here.data) not in orjson.dumps(told).decode()
+
+
+def test_a_doubtful_frame_must_be_insisted_on(here, monkeypatch):
+    monkeypatch.setattr(ImportReport, "is_doubtful", property(lambda report: not report.request.force))
+    number = here.send().json()["id"]
+    refused = here.client.post(f"/imports/{number}/apply")
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:twin:problem:frame-doubtful")
+    here.client.patch(f"/imports/{number}", json={"force": True})
+    assert here.client.post(f"/imports/{number}/apply").status_code == 200
+
+
+def test_what_may_be_chosen_is_listed(here):
+    (here.data / "frames").mkdir()
+    (here.data / "frames" / "sh2000.toml").write_text("")
+    choices = here.client.get("/imports").json()["choices"]
+    cameras = next(c for c in choices["layer"] if c["id"] == "cameras")
+    assert (cameras["zh"], cameras["fields"]["azimuth_deg"]["zh"][:2]) == (LAYERS["cameras"].title.zh, "方位")
+    assert {"wgs84", "local:sh2000.toml"} <= {f["id"] for f in choices["frame"]}
+    assert ".xlsx" in choices["endings"]
+
+
+# The annotated workbook -----------------------------------------------------------------------------------------------
+
+
+def test_the_annotated_workbook_tells_every_row(here):
+    number = here.send().json()["id"]
+    answer = here.client.get(f"/imports/{number}/report.xlsx", headers={"accept-language": "zh"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].endswith("spreadsheetml.sheet")
+    assert "stations_%E9%A2%84%E6%A3%80.xlsx" in answer.headers["content-disposition"]
+    rows = list(openpyxl.load_workbook(io.BytesIO(answer.content))["chargers"].values)
+    assert rows[1][2].startswith("变更：名称")
+    assert rows[2][2] == "新增"
+    here.client.post(f"/imports/{number}/apply")
+    assert here.client.get(f"/imports/{number}/report.xlsx", headers={"accept-language": "zh"}).status_code == 200
+    assert here.client.get(f"/imports/{number}/report.xlsx", headers={"accept-language": "en"}).status_code == 409
+
+
+# A large file ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_server_goes_on_answering_while_a_large_file_is_examined(make, tmp_path):
+    here = Served(make, tmp_path)
+    here.store = MemoryStore()
+    here.client = make(here.store, data=tmp_path)
+    rows = "\n".join(f"cam-{i},{121.2 + i % 300 / 1000},{31 + i // 300 / 1000}" for i in range(70_000))
+    number = here.send("id,lon,lat\n" + rows, layer="cameras", headers={"prefer": "respond-async"}).json()["id"]
+    n_asked, told = 0, {}
+    while told.get("status") in (None, "reading", "examining"):
+        for path in ("/healthz", "/tiles/cameras/10/857/418.mvt"):
+            assert here.client.get(path).status_code in (200, 204)
+            n_asked += 1
+        told = here.client.get(f"/imports/{number}").json()
+    assert told["counts"]["added"] == 70_000
+    assert n_asked > 20
