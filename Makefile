@@ -3,6 +3,7 @@
 #   UV=off              plain pip instead of uv; UV=/path/to/uv names one
 #   PORT=8000           where `make run` serves
 #   JOBS=auto           processes of `make test`
+#   PGPORT=             where `make postgis` listens; a free port unless given
 #   ARGS="-k name"      more words for pytest
 #   UPGRADE=1           let `make lock` take newer releases
 
@@ -28,11 +29,11 @@ ifneq ($(shell test -x $(BIN)/python && echo yes),yes)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check lint type test test-all golden notebooks bench lock clean
+.PHONY: help setup run check lint type test test-all golden notebooks bench postgis postgis-stop lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(CORE) ## .venv with the locked packages; does nothing when it is there
 	@echo ".venv is ready / 环境就绪"
@@ -63,6 +64,12 @@ notebooks: $(DEV) $(NOTEBOOKS) ## run every notebook from top to bottom
 
 bench: $(DEV) ## times of this machine as ratios, in minutes (ARGS=--write-readme: into the README too)
 	$(BIN)/twin bench $(ARGS)
+
+postgis: $(DEV) ## PostgreSQL with PostGIS for a developer, in var/postgis (PGPORT=5433 names a port); prints TWIN_STORE
+	@$(BIN)/python -m tests.postgis start var/postgis $(PGPORT)
+
+postgis-stop: $(DEV) ## end it; what it holds stays
+	@$(BIN)/python -m tests.postgis stop var/postgis
 
 lock: ## solve pyproject.toml into locks/ anew (UPGRADE=1 takes newer releases)
 	@$(make-venv)

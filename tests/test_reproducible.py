@@ -15,7 +15,7 @@ import shapely
 
 from tests.world import CENTRE, HAND, NOW, area, charger, district, offset, radio_site, square
 from twin.model import Edit
-from twin.store import SqlStore
+from twin.store import SqliteStore
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     stations = [charger(f"c{i}", offset(CENTRE, *p), online=[True, False, None][i % 3]) for i, p in enumerate(places)]
     sites = [radio_site(f"s{i}", offset(CENTRE, *p)) for i, p in enumerate(rng.uniform(-half_m, half_m, (400, 2)))]
     file = tmp_path_factory.mktemp("store") / "twin.sqlite"
-    kept = SqlStore(file)
+    kept = SqliteStore(file)
     records = [*district(half_m, square(half_m / 2)), *towns, *stations, *sites]
     at = datetime(2026, 1, 2, tzinfo=UTC)
     kept.commit([Edit("add", r) for r in records], author="test", reason="a small world", at=at, sources=[HAND])

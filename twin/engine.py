@@ -60,11 +60,12 @@ class Twin:
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
         """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes."""
-        now = self._clock()
         if as_of is not None or known_at is not None:
+            now = self._clock()
             return replace(self._load(as_of or now, known_at or now)[0], is_present=False)
         with self._lock:
             head, held = self.store.head(), self._present
+            now = self._clock()  # after the head: what that transaction recorded is not later than now
             if held is None or held.head != head or _passed(held.next_change, now):
                 snapshot, next_change = self._load(now, now)
                 before = held.evaluations if held else Kept(0)

@@ -58,6 +58,7 @@ class Store(Protocol):
         ``replace_all`` first ends every record now held (``twin demo --replace``).
 
         Raises:
+            InvalidInput: with all faults: a key, text, number, geometry or JSON that cannot be kept on every store.
             Conflict: an ``expected_version`` is no longer the current one, or a new key exists.
             Unavailable: the store cannot be written now.
         """
@@ -74,7 +75,11 @@ class Store(Protocol):
         ...
 
     def touched(self, tx: int) -> list[tuple[str, str, list[Record], list[Record]]]:
-        """What a transaction did: per key ``(layer, key, versions it closed, versions it recorded)``, sorted."""
+        """What a transaction did: per key ``(layer, key, versions it closed, versions it recorded)``, sorted.
+
+        Raises:
+            NotFound: there is no such transaction.
+        """
         ...
 
     def wait(self, head: int, timeout_s: float) -> int:

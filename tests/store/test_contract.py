@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import shapely
 
 from tests.world import CENTRE, HAND, area, charger, square
 from twin.engine import content_id
-from twin.errors import Conflict, InvalidInput, Unavailable
+from twin.errors import Conflict, InvalidInput
 from twin.model import Edit, Record
 from twin.ports import GridFile, Store
-from twin.store import MemoryStore, SqlStore, open_store
+from twin.store import open_store
 
 T1, T2, T3 = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    opened = SqlStore(tmp_path / "folder with spaces" / "twin.sqlite")
-    yield opened
-    opened.close()
 
 
 def commit(store: Store, *edits: Edit, at: datetime = T1, **more: object) -> int:
@@ -68,6 +57,19 @@ def test_what_goes_in_comes_out(store):
     assert stored == full
     ((_, _, _, stored_town),) = store.versions("areas", "310112")
     assert shapely.equals_exact(shapely.from_wkb(stored_town.geometry), square(1000))
+
+
+def test_the_present_timelines_of_a_layer_are_all_open_versions_by_key_and_time(store):
+    commit(
+        store, Edit("add", replace(A, key="b")), Edit("add", A), Edit("add", area("310112", "district", square(1000)))
+    )
+    commit(store, Edit("change", replace(A, name="later", valid_from=T3), expected_version=1), at=T2)
+    held = store.open_versions("chargers")
+    assert [(r.key, v, r.name, r.valid_from) for v, r in held] == [
+        ("a", 2, "a", T1), ("a", 3, "later", T3), ("b", 1, "a", T1),
+    ]  # fmt: skip
+    assert [r.key for _, r in store.open_versions("areas")] == ["310112"]
+    assert store.open_versions("cameras") == []
 
 
 def test_rows_are_sorted_by_key(store):
@@ -165,44 +167,19 @@ def test_a_grid_is_replaced_by_its_name(store):
     assert [g.content for g in store.state(LATER, T1).grids] == [b"old"]
 
 
-def test_both_stores_hold_the_same_content(tmp_path):
-    stores = [MemoryStore(), SqlStore(tmp_path / "twin.sqlite")]
-    for one in stores:
-        commit(one, Edit("add", A), Edit("add", area("310112", "district", square(1000))), at=T1)
-        commit(one, Edit("change", replace(A, name="renamed", valid_from=T3), expected_version=1), at=T2)
-    for as_of, known_at in ((T1, T1), (T2, T2), (LATER, T1), (LATER, LATER)):
-        assert len({content_id(one.state(as_of, known_at)) for one in stores}) == 1
+def test_a_store_reopened_holds_what_was_committed(url):
+    with closing(open_store(url)) as first:
+        commit(first, Edit("add", A))
+    with closing(open_store(url)) as again:
+        assert keys(again) == ["a"]
 
 
-def test_a_file_reopened_holds_what_was_committed(tmp_path):
-    first = SqlStore(tmp_path / "twin.sqlite")
-    commit(first, Edit("add", A))
-    first.close()
-    assert keys(SqlStore(tmp_path / "twin.sqlite")) == ["a"]
-
-
-def test_a_second_writer_sees_the_first_ones_commit_and_conflicts(tmp_path):
-    one, two = SqlStore(tmp_path / "twin.sqlite"), SqlStore(tmp_path / "twin.sqlite")
-    commit(one, Edit("add", A))
-    with pytest.raises(Conflict):
-        commit(two, Edit("add", A))
-    assert two.head() == 1
-
-
-def test_a_file_that_is_no_store_is_refused_with_words(tmp_path):
-    (tmp_path / "notes.txt").write_text("this is no database, but it is long enough to look at " * 20)
-    with pytest.raises(Unavailable, match=r"notes\.txt"):
-        SqlStore(tmp_path / "notes.txt")
-
-
-def test_a_newer_schema_is_refused_with_words(tmp_path):
-    import sqlite3
-
-    SqlStore(tmp_path / "twin.sqlite").close()
-    with sqlite3.connect(tmp_path / "twin.sqlite") as c:
-        c.execute("update meta set value = '99' where name = 'schema'")
-    with pytest.raises(InvalidInput, match="99"):
-        SqlStore(tmp_path / "twin.sqlite")
+def test_a_second_writer_sees_the_first_ones_commit_and_conflicts(url):
+    with closing(open_store(url)) as one, closing(open_store(url)) as two:
+        commit(one, Edit("add", A))
+        with pytest.raises(Conflict):
+            commit(two, Edit("add", A))
+        assert two.head() == 1
 
 
 def test_an_unknown_address_is_refused_with_the_known_ones():

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.store.conftest import KINDS
 from tests.world import CENTRE, charger
 from twin.errors import Conflict, InvalidInput
 from twin.model import Edit, Record
 from twin.ports import Store
-from twin.store import MemoryStore, SqliteStore
+from twin.store import MemoryStore
 
 N_DAYS = 8
 DAY0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,15 +23,6 @@ RECORDED = datetime(2026, 6, 1, tzinfo=UTC)
 
 def day(n: int) -> datetime:
     return DAY0 + timedelta(days=n)
-
-
-@contextmanager
-def opened(kind: str) -> Iterator[Store]:
-    if kind == "memory":
-        yield MemoryStore()
-        return
-    with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder) / "twin.sqlite")) as store:
-        yield store
 
 
 def record(name: str, start: int, end: int | None) -> Record:
@@ -63,11 +51,11 @@ steps = st.lists(
 )
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", KINDS)
 @given(plan=steps)
 @settings(max_examples=60)
-def test_every_edit_paints_its_days_and_no_other_and_what_was_known_before_stays(kind, plan):
-    with opened(kind) as store:
+def test_every_edit_paints_its_days_and_no_other_and_what_was_known_before_stays(kind, plan, empty):
+    with empty(kind) as store:
         calendar: list[str | None] = [None] * N_DAYS
         known = [list(calendar)]
         for wish, base, start, length in plan:
@@ -91,7 +79,9 @@ def test_every_edit_paints_its_days_and_no_other_and_what_was_known_before_stays
                 else:
                     edit = Edit("change", record(name, start, end), version, correction=wish == "correct")
                 if wish == "correct":
-                    calendar = [None if n == was and _same_stretch(calendar, d, base) else n for d, n in enumerate(calendar)]
+                    calendar = [
+                        None if n == was and _same_stretch(calendar, d, base) else n for d, n in enumerate(calendar)
+                    ]
             commit(store, edit, number)
             for d in days:
                 calendar[d] = None if wish == "remove" else name

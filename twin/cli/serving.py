@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +19,10 @@ from twin.cli.common import Door, json_option, pass_door, print_json, print_tabl
 from twin.engine import Twin
 from twin.errors import BadParameter, TwinError, Unavailable
 from twin.settings import Settings
+from twin.store.address import SQLITE, is_postgres, shown
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 FIRST_RESOLUTION = 9
 WARM_UP_AFTER_S = 0.5
@@ -64,28 +72,68 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
     """Serve the API and the map."""
     import uvicorn
 
-    from twin.api.app import create_app
-
-    if workers > 1:
+    url = door.settings.store_url
+    if workers > 1 and not is_postgres(url):
         raise BadParameter(
-            "SQLite 只支持一个工作进程，多进程需要 PostGIS", "SQLite takes one worker; more need PostGIS"
+            "SQLite 只支持一个工作进程，多进程需要 PostGIS（TWIN_STORE=postgresql://…）",
+            "SQLite takes one worker; more need PostGIS (TWIN_STORE=postgresql://…)",
         )
     check_port(host, port)
-    if demo_if_empty and door.twin.store.head() == 0:
-        # In a process of its own: what building it takes of memory is given back.
-        subprocess.run([sys.executable, "-m", "twin", "--store", door.settings.store_url, "demo"], check=True)  # noqa: S603  (our own)
-    if not is_loopback(host):
-        door.say(
-            "注意：此地址可从本机以外访问，目前没有登录",
-            "Note: this address can be reached from other machines; there is no sign-in",
-        )
-    app = create_app(door.twin, door.settings)
-    shown = f"[{host}]" if ":" in host else host
-    warming = threading.Timer(WARM_UP_AFTER_S, warm_up, args=(door.twin,))
-    warming.daemon = True
-    warming.start()
-    door.say(f"地图：http://{shown}:{port}/map  （Ctrl+C 停止）", f"map: http://{shown}:{port}/map  (Ctrl+C stops)")
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    with served_alone(url):
+        if demo_if_empty and door.twin.store.head() == 0:
+            # In a process of its own: what building it takes of memory is given back.
+            subprocess.run([sys.executable, "-m", "twin", "demo"], check=True, env=os.environ | told(door.settings))
+        if not is_loopback(host):
+            door.say(
+                "注意：此地址可从本机以外访问，目前没有登录",
+                "Note: this address can be reached from other machines; there is no sign-in",
+            )
+        at = f"[{host}]" if ":" in host else host
+        door.say(f"地图：http://{at}:{port}/map  （Ctrl+C 停止）", f"map: http://{at}:{port}/map  (Ctrl+C stops)")
+        if workers > 1:
+            os.environ.update(told(door.settings))
+            app: Any = "twin.cli.serving:served_app"
+            uvicorn.run(app, factory=True, workers=workers, host=host, port=port, log_level="warning")
+        else:
+            uvicorn.run(warming(door.twin, door.settings), host=host, port=port, log_level="warning")
+
+
+def served_alone(url: str) -> AbstractContextManager[None]:
+    """Keeps a second server away from a SQLite file; a database takes any number.
+
+    Raises:
+        Unavailable: another process serves it.
+    """
+    if not url.startswith(SQLITE):
+        return contextlib.nullcontext()
+    from twin.store.sqlite import sole_server
+
+    return sole_server(Path(url.removeprefix(SQLITE)))
+
+
+def told(settings: Settings) -> dict[str, str]:
+    """The settings as environment, for processes that are started from here; an argument would show a password."""
+    given = {f"TWIN_{name.upper()}": getattr(settings, name) for name in Settings.model_fields}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def served_app() -> FastAPI:
+    """What each of several workers serves, by the settings in its environment."""
+    from twin.opening import open_twin
+
+    settings = Settings()
+    return warming(open_twin(settings), settings)
+
+
+def warming(twin: Twin, settings: Settings) -> FastAPI:
+    """An app that judges every clause as soon as it serves."""
+    from twin.api.app import create_app
+
+    app = create_app(twin, settings)
+    timer = threading.Timer(WARM_UP_AFTER_S, warm_up, args=(twin,))
+    timer.daemon = True
+    timer.start()
+    return app
 
 
 @click.command()
@@ -94,7 +142,7 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
 def settings(door: Door, as_json: bool) -> None:
     """Every setting: its name, value and meaning."""
     rows = [
-        (f"TWIN_{name.upper()}", str(getattr(door.settings, name)), field.description or "")
+        (f"TWIN_{name.upper()}", shown(str(getattr(door.settings, name))), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     if as_json:

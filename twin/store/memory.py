@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import RLock
 from typing import Any
@@ -12,7 +12,10 @@ import orjson
 
 from twin.model import Edit, Record, Source, Transaction
 from twin.ports import GridFile, StoredState
+from twin.store.bell import Bell, wait_for_change
 from twin.store.schema import time_text
+from twin.store.sound import json_bytes, refuse_unsound_words, sound
+from twin.store.undo import KeptGrid, Version, no_such_transaction, undo
 from twin.store.versions import Held, Step, refuse_twice, step
 
 
@@ -28,11 +31,11 @@ class MemoryStore:
     """Implements ``twin.ports.Store``."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        self._lock, self._bell = RLock(), Bell()
         self._transactions: list[Transaction] = []
         self._versions: dict[tuple[str, str], list[_Version]] = {}
         self._sources: list[tuple[int, Source]] = []
-        self._grids: list[tuple[int, int | None, GridFile]] = []
+        self._grids: list[KeptGrid] = []
 
     def head(self) -> int:
         return len(self._transactions)
@@ -49,46 +52,100 @@ class MemoryStore:
                     rows.setdefault(v.record.layer, []).append(_row(v))
             times = {t for v in held for t in (v.record.valid_from, v.record.valid_to) if t is not None and t > as_of}
             sources = {s.id: s for number, s in self._sources if number <= tx}
-            grids = {g.name: g for number, tx_to, g in self._grids if number <= tx and (tx_to is None or tx_to > tx)}
-            return StoredState(rows, sources, list(grids.values()), min(times, default=None))
+            grids = [g for number, tx_to, g in self._grids if number <= tx and (tx_to is None or tx_to > tx)]
+            return StoredState(rows, sources, sorted(grids, key=lambda g: g.name), min(times, default=None))
 
     def commit(
         self, edits: Sequence[Edit], *, author: str, reason: str, at: datetime, sources: Sequence[Source] = (),
         grids: Sequence[GridFile] = (), replace_all: bool = False,
     ) -> Transaction:  # fmt: skip
+        refuse_unsound_words({"author": author, "reason": reason}, sources, grids)
+        edits = sound(edits)
+        refuse_twice(edits)
         with self._lock:
-            refuse_twice(edits)
-            number = len(self._transactions) + 1
-            planned = [(e, self._plan(e, replace_all)) for e in edits]
+            steps = {(e.record.layer, e.record.key): self._plan(e, replace_all) for e in edits}
             if replace_all:
                 for version in (v for versions in self._versions.values() for v in versions if v.tx_to is None):
-                    version.tx_to = number
-            for edit, plan in planned:
-                versions = self._versions.setdefault((edit.record.layer, edit.record.key), [])
-                for version in versions:
-                    if version.version in plan.closes:
-                        version.tx_to = number
-                versions += [_Version(v, number, None, record) for v, record in plan.new]
+                    version.tx_to = len(self._transactions) + 1
+            ended = {g.name for g in grids} | ({g.grid.name for g in self._grids} if replace_all else set())
             title = sources[0].id if sources else ""
-            transaction = Transaction(number, at, author, reason, title, len(edits))
-            self._transactions.append(transaction)
-            self._sources += [(number, s) for s in sources]
-            fresh = {g.name for g in grids}
-            self._grids = [
-                (n, number if to is None and (replace_all or g.name in fresh) else to, g) for n, to, g in self._grids
-            ] + [(number, None, g) for g in grids]
-            return transaction
+            return self._record(steps, Transaction(0, at, author, reason, title, len(edits)), sources, ended, grids)
+
+    def revert(self, tx: int, *, author: str, reason: str, at: datetime) -> Transaction:
+        refuse_unsound_words({"author": author, "reason": reason}, (), ())
+        with self._lock:
+            keys = {key: (versions, versions[-1].version) for key, versions in self._touched(tx).items()}
+            done = undo(tx, keys, self._sources, self._grids)
+            transaction = Transaction(0, at, author, reason, "", len(keys))
+            return self._record(done.keys, transaction, done.sources, set(done.closed_grids), done.grids)
+
+    def _record(
+        self, steps: Mapping[tuple[str, str], Step], said: Transaction, sources: Iterable[Source], ended_grids: Set[str],
+        grids: Iterable[GridFile],
+    ) -> Transaction:  # fmt: skip
+        number = len(self._transactions) + 1
+        for key, plan in steps.items():
+            versions = self._versions.setdefault(key, [])
+            for version in versions:
+                if version.version in plan.closes:
+                    version.tx_to = number
+            versions += [_Version(v, number, None, record) for v, record in plan.new]
+        transaction = replace(said, tx=number)
+        self._transactions.append(transaction)
+        self._sources += [(number, s) for s in sources]
+        closed = [
+            g._replace(tx_to=number) if g.tx_to is None and g.grid.name in ended_grids else g for g in self._grids
+        ]
+        self._grids = closed + [KeptGrid(number, None, g) for g in grids]
+        self._bell.ring()
+        return transaction
 
     def _plan(self, edit: Edit, replaced: bool) -> Step:
         versions = self._versions.get((edit.record.layer, edit.record.key), [])
         timeline = [] if replaced else [Held(v.record, v.version) for v in versions if v.tx_to is None]
         return step(edit, timeline, max((v.version for v in versions), default=0))
 
+    def _touched(self, tx: int) -> dict[tuple[str, str], list[Version]]:
+        """All versions of the keys that a transaction recorded or closed something of."""
+        if not 1 <= tx <= len(self._transactions):
+            raise no_such_transaction(tx, len(self._transactions))
+        return {
+            key: [Version(v.version, v.tx, v.tx_to, _as_read(v.record)) for v in versions]
+            for key, versions in sorted(self._versions.items())
+            if any(tx in (v.tx, v.tx_to) for v in versions)
+        }
+
+    def touched(self, tx: int) -> list[tuple[str, str, list[Record], list[Record]]]:
+        with self._lock:
+            return [
+                (*key, [v.record for v in versions if v.tx_to == tx], [v.record for v in versions if v.tx == tx])
+                for key, versions in self._touched(tx).items()
+            ]
+
+    def wait(self, head: int, timeout_s: float) -> int:
+        return wait_for_change(head, timeout_s, self.head, self._bell, self._bell.wait)
+
     def transactions(self) -> list[Transaction]:
         return list(self._transactions)
 
+    def open_versions(self, layer: str) -> list[tuple[int, Record]]:
+        with self._lock:
+            held = [
+                (v.version, v.record)
+                for (name, _), versions in self._versions.items() if name == layer
+                for v in versions if v.tx_to is None
+            ]  # fmt: skip
+        return sorted(held, key=lambda pair: (pair[1].key, pair[1].valid_from))
+
     def versions(self, layer: str, key: str) -> list[tuple[int, int, int | None, Record]]:
-        return [(v.version, v.tx, v.tx_to, v.record) for v in self._versions.get((layer, key), [])]
+        with self._lock:
+            return [(v.version, v.tx, v.tx_to, _as_read(v.record)) for v in self._versions.get((layer, key), [])]
+
+
+def _as_read(r: Record) -> Record:
+    """The record as a file would give it back: attributes as JSON has them."""
+    original = None if r.original is None else orjson.loads(json_bytes(r.original))
+    return replace(r, attributes=orjson.loads(json_bytes(r.attributes)), original=original)
 
 
 def _row(v: _Version) -> tuple[Any, ...]:
@@ -96,5 +153,5 @@ def _row(v: _Version) -> tuple[Any, ...]:
     return (
         r.key, r.name, r.lifecycle, time_text(r.valid_from), time_text(r.valid_to) if r.valid_to else None, r.online,
         r.n_devices, r.owner, r.source, v.version, r.lng, r.lat, r.geometry,
-        orjson.dumps(dict(r.attributes), option=orjson.OPT_SORT_KEYS),
+        json_bytes(r.attributes),
     )  # fmt: skip

@@ -1,0 +1,127 @@
+"""What the stores on a database ask, and how rows become records: the same on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from twin.model import Edit, Record, Source
+from twin.ports import GridFile
+from twin.store import schema as t
+from twin.store.undo import KeptGrid, Version
+from twin.store.versions import Held
+
+ROW_COLUMNS = (
+    "key", "name", "lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner", "source", "version",
+    "lng", "lat", "geometry", "attributes", "layer",
+)  # fmt: skip
+N_KEYS_ASKED = 400
+"""More keys than that are not asked for one by one."""
+Key = tuple[str, str]
+
+
+def head_of(c: sa.Connection) -> int:
+    return int(c.execute(sa.select(sa.func.coalesce(sa.func.max(t.tx.c.tx), 0))).scalar_one())
+
+
+def at(table: sa.Table, tx: int) -> Any:
+    return sa.and_(table.c.tx <= tx, sa.or_(table.c.tx_to.is_(None), table.c.tx_to > tx))
+
+
+def holding(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:
+    valid = sa.and_(table.c.valid_from <= moment, sa.or_(table.c.valid_to.is_(None), table.c.valid_to > moment))
+    return (
+        sa.select(*(table.c[name] for name in ROW_COLUMNS))
+        .where(at(table, tx), valid)
+        .order_by(table.c.layer, table.c.key)
+    )
+
+
+def later(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:
+    def first_after(column: sa.Column[Any]) -> Any:
+        return sa.func.min(sa.case((column > moment, column)))
+
+    return sa.select(first_after(table.c.valid_from), first_after(table.c.valid_to)).where(at(table, tx))
+
+
+def present(c: sa.Connection, edits: Sequence[Edit]) -> tuple[dict[Key, int], dict[Key, list[Held]]]:
+    """Of the keys that are edited: the highest version, and the open versions."""
+    last: dict[Key, int] = {}
+    timelines: dict[Key, list[Held]] = {}
+    asked: dict[str, set[str]] = {}
+    for e in edits:
+        asked.setdefault(e.record.layer, set()).add(e.record.key)
+    for layer, keys in sorted(asked.items()):
+        table = t.table_for(layer)
+        these = table.c.layer == layer
+        if len(keys) <= N_KEYS_ASKED:
+            these = sa.and_(these, table.c.key.in_(keys))
+        highest = sa.select(table.c.key, sa.func.max(table.c.version)).where(these).group_by(table.c.key)
+        there = {key: int(version) for key, version in c.execute(highest) if key in keys}
+        last |= {(layer, key): version for key, version in there.items()}
+        if not there:
+            continue
+        for r in c.execute(sa.select(table).where(these, table.c.tx_to.is_(None)).order_by(table.c.version)):
+            if r.key in there:
+                timelines.setdefault((layer, r.key), []).append(Held(record_of(r), r.version))
+    return last, timelines
+
+
+def of_transaction(c: sa.Connection, table: sa.Table, tx: int) -> dict[Key, list[Version]]:
+    """By key, the versions that a transaction recorded or closed."""
+    parts = (sa.select(table).where(column == tx) for column in (table.c.tx, table.c.tx_to))
+    return _by_key(row for part in parts for row in c.execute(part.order_by(table.c.layer, table.c.key)))
+
+
+def to_undo(c: sa.Connection, tx: int) -> dict[Key, tuple[list[Version], int]]:
+    """What ``undo`` asks of the keys that a transaction touched."""
+    found: dict[Key, tuple[list[Version], int]] = {}
+    for table in t.VERSIONED:
+        # As a set that is made once: an EXISTS makes SQLite look at all that was closed, for every row.
+        key_closed = sa.tuple_(table.c.layer, table.c.key).in_(
+            sa.select(table.c.layer, table.c.key).where(table.c.tx_to == tx).correlate(None)
+        )
+        since = sa.select(table).where(table.c.tx > tx, table.c.tx_to.is_(None), key_closed)
+        versions = of_transaction(c, table, tx)
+        for key, more in _by_key(c.execute(since)).items():
+            versions[key] += more
+        highest = sa.select(table.c.layer, table.c.key, sa.func.max(table.c.version)).where(key_closed)
+        last = {(r[0], r[1]): int(r[2]) for r in c.execute(highest.group_by(table.c.layer, table.c.key))}
+        found |= {key: (sorted(held, key=itemgetter(0)), last.get(key, 0)) for key, held in sorted(versions.items())}
+    return found
+
+
+def _by_key(rows: Iterable[Any]) -> dict[Key, list[Version]]:
+    found: dict[Key, list[Version]] = {}
+    for r in rows:
+        found.setdefault((r.layer, r.key), []).append(version_of(r))
+    return {key: sorted(versions, key=itemgetter(0)) for key, versions in found.items()}
+
+
+def sources_of(c: sa.Connection) -> list[tuple[int, Source]]:
+    rows = c.execute(sa.select(t.source).order_by(t.source.c.tx, t.source.c.id))
+    return [
+        (r.tx, Source(r.id, r.title, r.frame, r.synthetic, r.schematic, r.derived, r.licence, r.sha256)) for r in rows
+    ]
+
+
+def grids_of(c: sa.Connection, which: Any) -> list[KeptGrid]:
+    rows = c.execute(sa.select(t.grid).where(which).order_by(t.grid.c.name, t.grid.c.tx))
+    return [KeptGrid(r.tx, r.tx_to, GridFile(r.name, r.unit, r.source, r.content)) for r in rows]
+
+
+def version_of(r: Any) -> Version:
+    return Version(r.version, r.tx, r.tx_to, record_of(r))
+
+
+def record_of(r: Any) -> Record:
+    """The record of a row of a versioned table."""
+    return Record(
+        r.layer, r.key, r.name, r.lifecycle, t.text_time(r.valid_from), t.text_time(r.valid_to) if r.valid_to else None,
+        r.online, r.n_devices, r.owner, r.source, r.lng, r.lat, r.geometry, orjson.loads(r.attributes),
+        orjson.loads(r.original) if r.original is not None else None,
+    )  # fmt: skip
