@@ -14,12 +14,11 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.engine import Twin
 from twin.layers import LAYERS
-from twin.layers.tabulate import areas_of, table_of
+from twin.layers.tabulate import areas_of, row_of, table_of
 from twin.model import DemandGrid, Edit, Record, Snapshot, Source
 from twin.readers.plan_file import read_plan
 from twin.readers.raster import read_grid
 from twin.store import MemoryStore
-from twin.store.memory import _row, _Version
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -84,7 +83,7 @@ def snapshot(records: Iterable[Record], grids: Sequence[DemandGrid] = ()) -> Sna
     """A snapshot without a store."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for r in sorted(records, key=lambda r: (r.layer, r.key)):
-        rows.setdefault(r.layer, []).append(_row(_Version(1, 1, None, r)))
+        rows.setdefault(r.layer, []).append(row_of(r, 1))
     layers = {name: table_of(kind, rows.get(name, [])) for name, kind in LAYERS.items()}
     return Snapshot(
         str(hash(str(rows))), layers, areas_of(layers["areas"]), {g.name: g for g in grids}, {HAND.id: HAND}, NOW, NOW

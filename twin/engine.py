@@ -215,9 +215,16 @@ class Twin:
         grids: Sequence[GridFile] = (), replace_all: bool = False,
     ) -> Transaction:  # fmt: skip
         """Record edits in one transaction, now."""
-        return self.store.commit(
-            edits, author=author, reason=reason, at=self._clock(), sources=sources, grids=grids, replace_all=replace_all
-        )
+        with collector_paused():
+            return self.store.commit(
+                edits,
+                author=author,
+                reason=reason,
+                at=self._clock(),
+                sources=sources,
+                grids=grids,
+                replace_all=replace_all,
+            )
 
     def revert(self, tx: int, *, author: str, reason: str) -> Transaction:
         """Undo a transaction by a new one. Raises what ``Store.revert`` raises."""

@@ -96,7 +96,10 @@ def test_scenes_made_by_hand(name, at_least, turn_deg):
     )
 
 
-COORDINATE = st.one_of(st.floats(-300, 300).map(lambda metres: round(metres, 6)), st.sampled_from([-200.0, -100.0, 0.0, 50.0, 100.0, 200.0]))
+COORDINATE = st.one_of(
+    st.floats(-300, 300).map(lambda metres: round(metres, 6)),
+    st.sampled_from([-200.0, -100.0, 0.0, 50.0, 100.0, 200.0]),
+)
 DISC = st.tuples(COORDINATE, COORDINATE, st.sampled_from([50.0, 100.0, 150.0, 200.0, 300.0, 900.0]))
 SHAPE = st.one_of(
     st.sampled_from([SQUARE, RING, shapely.box(-200, -3, 200, 3)]),

@@ -15,7 +15,19 @@ from twin.readers import read_table
 from twin.readers.raster import read_grid
 from twin.store import MemoryStore
 
-COLUMNS = ("id", "name", "lon", "lat", "station_type", "n_connectors", "lifecycle", "online", "valid_from", "valid_to", "备注")
+COLUMNS = (
+    "id",
+    "name",
+    "lon",
+    "lat",
+    "station_type",
+    "n_connectors",
+    "lifecycle",
+    "online",
+    "valid_from",
+    "valid_to",
+    "备注",
+)
 DAYS = st.integers(2019, 2032).map(lambda year: f"{year}-06-15")
 
 cells = st.fixed_dictionaries({
@@ -49,7 +61,9 @@ def sheet(rows: dict[str, dict[str, str]]) -> bytes:
 
 
 def bring_in(twin: Twin, rows: dict[str, dict[str, str]]) -> ImportReport:
-    report = examine(twin, read_table(sheet(rows), "s.csv"), ImportRequest("chargers", "wgs84"), allow_datum_inverse=False)
+    report = examine(
+        twin, read_table(sheet(rows), "s.csv"), ImportRequest("chargers", "wgs84"), allow_datum_inverse=False
+    )
     apply(twin, report, author="t", reason="r")
     return report
 

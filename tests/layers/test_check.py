@@ -370,3 +370,8 @@ def test_what_ended_before_the_import_must_say_when_it_began():
     )
     assert [(f.where, f.column) for f in checked.faults] == [("row 2", "valid_to")]
     assert "from when" in checked.faults[0].words.en
+
+
+def test_a_key_that_no_store_could_keep_is_a_fault_of_its_row():
+    checked = check(sheet(f"id,lon,lat\n{'x' * 513},121.4,31.1\n{'y' * 512},121.4,31.1"))
+    assert [(f.where, f.column) for f in checked.faults] == [("row 2", "id")]

@@ -17,10 +17,9 @@ from tests.store.test_contract import LATER, T1, A, commit
 from tests.world import HAND, area, square
 from twin.engine import content_id
 from twin.errors import InvalidInput
-from twin.model import Edit
+from twin.model import MAX_KEY, Edit
 from twin.ports import GridFile
 from twin.store import MemoryStore
-from twin.store.sound import MAX_KEY
 
 BAD = {
     "key": {"key": ""},

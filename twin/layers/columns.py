@@ -14,6 +14,7 @@ from twin.layers.base import Field
 from twin.layers.mapping import ROW, ColumnMap, normal_name
 from twin.layers.table import RawTable, positions
 from twin.layers.values import Parsed, parse_column
+from twin.model import MAX_KEY
 
 SHOWN_AS_DEFAULT = ("online", "valid_from", "level")
 """Fields without a default value whose absence is still worth a line in the report."""
@@ -58,6 +59,8 @@ class Column:
 def key_faults(column: Column) -> list[tuple[int, Fault]]:
     """Blank and repeated keys; of a repeated one every row after the first."""
     faults = [column.fault(at, Words("编号为空", "the key is blank")) for at in positions(column.parsed.blank)]
+    too_long = Words(f"编号过长，最多 {MAX_KEY} 个字符", f"the key is too long: at most {MAX_KEY} characters")
+    faults += [column.fault(at, too_long) for at, key in enumerate(column.cells) if len(key) > MAX_KEY]
     first: dict[str, int] = {}
     for at, key in enumerate(column.cells):
         before = first.setdefault(key, at)

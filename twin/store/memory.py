@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
+from twin.layers.tabulate import row_of
 from twin.model import Edit, Record, Source, Transaction
 from twin.ports import GridFile, StoredState
 from twin.store.bell import Bell, wait_for_change
-from twin.store.schema import time_text
 from twin.store.sound import json_bytes, refuse_unsound_words, sound
 from twin.store.undo import KeptGrid, Version, no_such_transaction, undo
 from twin.store.versions import Held, Step, refuse_twice, step
@@ -49,7 +49,7 @@ class MemoryStore:
             rows: dict[str, list[tuple[Any, ...]]] = {}
             for v in sorted(held, key=lambda v: (v.record.layer, v.record.key)):
                 if v.record.valid_from <= as_of and (v.record.valid_to is None or v.record.valid_to > as_of):
-                    rows.setdefault(v.record.layer, []).append(_row(v))
+                    rows.setdefault(v.record.layer, []).append(row_of(v.record, v.version))
             times = {t for v in held for t in (v.record.valid_from, v.record.valid_to) if t is not None and t > as_of}
             sources = {s.id: s for number, s in self._sources if number <= tx}
             grids = [g for number, tx_to, g in self._grids if number <= tx and (tx_to is None or tx_to > tx)]
@@ -146,12 +146,3 @@ def _as_read(r: Record) -> Record:
     """The record as a file would give it back: attributes as JSON has them."""
     original = None if r.original is None else orjson.loads(json_bytes(r.original))
     return replace(r, attributes=orjson.loads(json_bytes(r.attributes)), original=original)
-
-
-def _row(v: _Version) -> tuple[Any, ...]:
-    r = v.record
-    return (
-        r.key, r.name, r.lifecycle, time_text(r.valid_from), time_text(r.valid_to) if r.valid_to else None, r.online,
-        r.n_devices, r.owner, r.source, v.version, r.lng, r.lat, r.geometry,
-        json_bytes(r.attributes),
-    )  # fmt: skip

@@ -7,7 +7,7 @@ not mind one, PostgreSQL would. It sorts by code point on both.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -152,17 +152,6 @@ grid = sa.Table(
 def table_for(layer: str) -> sa.Table:
     """Areas have a table of their own."""
     return area if layer == "areas" else asset
-
-
-def time_text(moment: datetime) -> str:
-    """A moment as the tables keep it.
-
-    Raises:
-        ValueError: it has no time zone.
-    """
-    if moment.tzinfo is None:
-        raise ValueError(f"a time zone is needed: {moment!r}")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def text_time(text: str) -> datetime:

@@ -13,11 +13,9 @@ import shapely
 from shapely.errors import ShapelyError
 
 from twin.errors import Fault, InvalidInput, Words
-from twin.model import Edit, Record, Source
+from twin.model import MAX_KEY, Edit, Record, Source
 from twin.ports import GridFile
 
-MAX_KEY = 512
-"""Characters of a key, a layer's name or a source's id: what a page of a PostgreSQL index holds, in any script."""
 MAX_DEVICES = 2**31 - 1
 N_SHOWN = 80
 

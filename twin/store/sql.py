@@ -26,6 +26,7 @@ from twin.store.bell import Bell, wait_for_change
 from twin.store.sound import json_bytes, refuse_unsound_words, sound
 from twin.store.undo import Undo, no_such_transaction, undo
 from twin.store.versions import refuse_twice, step
+from twin.times import stored_time
 
 
 class SqlStore(ABC):
@@ -90,8 +91,8 @@ class SqlStore(ABC):
 
     def state(self, as_of: datetime, known_at: datetime) -> StoredState:
         with self.reading() as c:
-            known = sa.select(sa.func.coalesce(sa.func.max(t.tx.c.tx), 0)).where(t.tx.c.at <= t.time_text(known_at))
-            tx, moment = int(c.execute(known).scalar_one()), t.time_text(as_of)
+            known = sa.select(sa.func.coalesce(sa.func.max(t.tx.c.tx), 0)).where(t.tx.c.at <= stored_time(known_at))
+            tx, moment = int(c.execute(known).scalar_one()), stored_time(as_of)
             rows: dict[str, list[tuple[Any, ...]]] = {}
             times: list[str] = []
             for table in t.VERSIONED:
@@ -132,7 +133,7 @@ class SqlStore(ABC):
 
     def _begin(self, c: sa.Connection, said: Transaction) -> Transaction:
         transaction = replace(said, tx=q.head_of(c) + 1)
-        c.execute(sa.insert(t.tx), [{**_fields(transaction), "at": t.time_text(said.at)}])
+        c.execute(sa.insert(t.tx), [{**_fields(transaction), "at": stored_time(said.at)}])
         return transaction
 
     def _record(self, c: sa.Connection, number: int, done: Undo) -> None:
@@ -215,7 +216,7 @@ def _fields(value: Source | GridFile | Transaction) -> dict[str, Any]:
 def _values(r: Record, version: int, number: int) -> tuple[Any, ...]:
     """A row in the order of ``schema.COLUMNS``."""
     return (
-        r.layer, r.key, version, number, None, t.time_text(r.valid_from), t.time_text(r.valid_to) if r.valid_to else None,
+        r.layer, r.key, version, number, None, stored_time(r.valid_from), stored_time(r.valid_to) if r.valid_to else None,
         r.name, r.lifecycle, r.online, r.n_devices, r.owner, r.source, r.lng, r.lat, r.geometry, json_bytes(r.attributes),
         json_bytes(r.original) if r.original is not None else None,
     )  # fmt: skip

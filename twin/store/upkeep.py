@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from twin.errors import Unavailable, Words
 from twin.store import schema as t
 from twin.store.sql import SqlStore
+from twin.times import stored_time
 
 N_NAMED = 5
 N_AT_ONCE = 5000
@@ -146,7 +147,7 @@ def _is_object(text: Any) -> bool:
 
 def _is_time(text: Any) -> bool:
     try:
-        return bool(t.time_text(t.text_time(text)) == text)
+        return bool(stored_time(t.text_time(text)) == text)
     except (TypeError, ValueError):
         return False
 
