@@ -16,6 +16,7 @@ from twin.api.app import create_app
 from twin.engine import Twin
 from twin.model import Edit, Record, Source
 from twin.readers.plan_file import read_plan
+from twin.readers.raster import read_grid
 from twin.settings import Settings
 from twin.store.memory import MemoryStore
 
@@ -99,7 +100,7 @@ def make() -> Iterator[Make]:
 
         def client_over(store: MemoryStore, **more: Any) -> Client:
             settings = Settings(store="memory:", **more)
-            app = create_app(Twin(store, read_plan(settings.plan), pytest.fail, lambda: NOW), settings)
+            app = create_app(Twin(store, read_plan(settings.plan), read_grid, lambda: NOW), settings)
             return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
 
         yield client_over

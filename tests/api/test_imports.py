@@ -8,9 +8,12 @@ from pathlib import Path
 from threading import Barrier, Event, Thread
 from typing import Any
 
+import numpy as np
 import openpyxl
 import orjson
 import pytest
+from affine import Affine
+from rasterio.io import MemoryFile
 
 from tests.api.conftest import Client, Make, records, store_of
 from twin.api import examining, pending, upload
@@ -499,6 +502,40 @@ def test_the_annotated_workbook_tells_every_row(here):
     here.client.post(f"/imports/{number}/apply")
     assert here.client.get(f"/imports/{number}/report.xlsx", headers={"accept-language": "zh"}).status_code == 200
     assert here.client.get(f"/imports/{number}/report.xlsx", headers={"accept-language": "en"}).status_code == 409
+
+
+# Rasters --------------------------------------------------------------------------------------------------------------
+
+
+def people(value: float = 10.0) -> bytes:
+    """Six pixels in a row, of which the middle ones lie in the district (121.27 to 121.31)."""
+    profile = {"driver": "GTiff", "width": 6, "height": 1, "count": 1, "dtype": "float32", "crs": "EPSG:4326", "nodata": -1.0,
+               "transform": Affine(0.01, 0, 121.26, 0, -0.01, 31.02)}  # fmt: skip
+    with MemoryFile() as file:
+        with file.open(**profile) as raster:
+            raster.write(np.full((1, 1, 6), value, np.float32))
+        return bytes(file.read())
+
+
+def test_a_raster_is_examined_confirmed_and_a_denominator_from_then_on(here):
+    told = here.send(people(), "people.tif", layer="", frame="").json()
+    assert (told["status"], told["report"]["layer"], told["report"]["total"]) == ("ready", "population", 60.0)
+    assert told["report"]["inside"] == {"310112": 40.0}
+    assert told["report"]["difference"] == {"added": 1, "changed": 0, "unchanged": 0}
+    asked = {"params": {"denominator": "population"}}
+    assert here.client.get("/coverage/charger-service", **asked).status_code == 422
+    assert here.client.get(f"/imports/{told['id']}/report.xlsx").status_code == 400
+    assert here.client.post(f"/imports/{told['id']}/apply").status_code == 200
+    assert here.client.get("/coverage/charger-service", **asked).json()["denominator"] == "population"
+    again = here.send(people(), "people.tif", layer="", frame="").json()
+    assert again["report"]["difference"] == {"added": 0, "changed": 0, "unchanged": 1}
+    other = here.send(people(11.0), "people.tif", layer="", frame="").json()
+    assert other["report"]["difference"] == {"added": 0, "changed": 1, "unchanged": 0}
+
+
+def test_a_raster_that_is_none_or_has_a_layers_name_is_refused(here):
+    assert here.send(b"no raster", "people.tif", layer="", frame="").status_code == 400
+    assert here.send(people(), "people.tif", layer="cameras", frame="").status_code == 400
 
 
 # A large file ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
@@ -30,14 +31,18 @@ from twin.api.import_choices import (
 from twin.api.pending import REPORT, REQUEST, UNDER_WAY, Forgotten, Hold, ImportForm, Pending, State, Status
 from twin.api.problems import INTERNAL
 from twin.api.replies import dumps
+from twin.coverage.demand import POPULATION
 from twin.engine import Twin
 from twin.errors import Conflict, FrameUndeclared, InvalidInput, MappingAmbiguous, TwinError, Unavailable
 from twin.ingest import ImportReport, ImportRequest, apply, examine
 from twin.ingest.apply import refuse_faulty
+from twin.ingest.grids import GridReport, apply_grid, examine_grid, grid_report_to_json
 from twin.ingest.told import report_to_json
 from twin.layers.mapping import parse_pairs
-from twin.model import Transaction
+from twin.model import Source, Transaction
 from twin.opening import open_profiles
+from twin.ports import GridFile
+from twin.readers.raster import RASTERS, inspect_grid
 from twin.settings import Settings
 from twin.writers.annotated import write_annotated
 
@@ -55,7 +60,7 @@ log = logging.getLogger("twin.api")
 class Held:
     """A report in memory: the store's last transaction when it was made, and when that was."""
 
-    report: ImportReport
+    report: ImportReport | GridReport
     head: int
     at: datetime
 
@@ -127,7 +132,8 @@ class Examiner:
             if state.problem is not None:
                 raise InvalidInput(state.problem["zh"], state.problem["en"])
             held = self._fresh(number)
-            refuse_faulty(held.report)
+            if isinstance(held.report, ImportReport):
+                refuse_faulty(held.report)
             if state.shown != self.pending.state(number).shown:
                 raise _look_again()
             return self._record(number, held, author, reason)
@@ -154,8 +160,11 @@ class Examiner:
                 )
             if state.problem is not None:
                 raise InvalidInput(state.problem["zh"], state.problem["en"])
+            report = (self._reports.get(number) or self._fresh(number)).report
+            if isinstance(report, GridReport):
+                raise InvalidInput("栅格没有逐行标注表", "a raster has no rows to be marked")
             out = io.BytesIO()
-            write_annotated((self._reports.get(number) or self._fresh(number)).report, out, lang)
+            write_annotated(report, out, lang)
             self.pending.put(number, name, out.getvalue())
         finally:
             hold.release()
@@ -216,7 +225,7 @@ class Examiner:
         tell("reading", 0.0)
         head, now = self.twin.store.head(), self.twin.now()
         report = self._report(form, self.pending.content(number), tell)
-        told = report_to_json(report)
+        told = grid_report_to_json(report) if isinstance(report, GridReport) else report_to_json(report)
         for path in self.pending.path(number).glob("annotated.*"):
             path.unlink(missing_ok=True)
         self.pending.put(number, REPORT, dumps(told))
@@ -230,7 +239,19 @@ class Examiner:
             self._reports.popitem(last=False)
         return held
 
-    def _report(self, form: ImportForm, content: bytes, tell: Teller) -> ImportReport:
+    def _report(self, form: ImportForm, content: bytes, tell: Teller) -> ImportReport | GridReport:
+        if Path(form.file).suffix.lower() in RASTERS:
+            return self._raster(form, content)
+        return self._table(form, content, tell)
+
+    def _raster(self, form: ImportForm, content: bytes) -> GridReport:
+        name = form.layer or POPULATION
+        frame = inspect_grid(content, form.file).crs
+        source = Source(form.source or f"{name}:{form.file}", form.file, frame[:64], form.synthetic, form.schematic, form.derived,
+                        form.licence, sha256(content).hexdigest())  # fmt: skip
+        return examine_grid(self.twin, GridFile(name, form.unit, source.id, content), source)
+
+    def _table(self, form: ImportForm, content: bytes, tell: Teller) -> ImportReport:
         from twin.readers import read_table
         from twin.readers.local_frame import read_local_frame
 
@@ -280,7 +301,10 @@ class Examiner:
     def _record(self, number: str, held: Held, author: str, reason: str) -> State:
         before = self.pending.put_state(number, status="applying")
         try:
-            transaction = apply(self.twin, held.report, author=author, reason=reason)
+            if isinstance(held.report, GridReport):
+                transaction = apply_grid(self.twin, held.report, author=author, reason=reason)
+            else:
+                transaction = apply(self.twin, held.report, author=author, reason=reason)
         except Conflict:
             self._examined(number)
             raise _look_again() from None

@@ -10,13 +10,19 @@ from typing import Any
 import orjson
 
 from twin.ingest import ImportReport
+from twin.ingest.grids import GridReport
 from twin.model import Record
 
 ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def fingerprint(report: ImportReport) -> str:
+def fingerprint(report: ImportReport | GridReport) -> str:
     """A hash of what the difference would do. Whatever holds from the moment of the import on has no date in it."""
+    if isinstance(report, GridReport):
+        held = b"" if report.before is None else report.before.digest
+        return blake2b(
+            report.grid.digest + held + _packed([report.source, report.file.name]), digest_size=16
+        ).hexdigest()
     checked, difference = report.checked, report.difference
     dated = checked.given.get("valid_from")
     undated = {r.key for i, r in enumerate(checked.records) if dated is None or not dated[i]}

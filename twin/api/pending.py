@@ -41,7 +41,11 @@ class ImportForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: str = Field(description="the file")
-    layer: str = Field(default="", max_length=80, description="a layer's name; blank: the one whose profile fits")
+    layer: str = Field(
+        default="",
+        max_length=80,
+        description="a layer's name, or a raster's; blank: the one whose profile fits, or population",
+    )
     frame: str = Field(default="", max_length=200, description="of the coordinates; local:NAME is a file of frames/ in the data folder")  # fmt: skip
     profile: str = Field(default="", max_length=80, description="an import profile's name")
     table: str = Field(default="", max_length=400, description="which sheet or layer of the file")
@@ -51,6 +55,7 @@ class ImportForm(BaseModel):
     synthetic: bool = Field(default=False, description="the data are made up")
     schematic: bool = Field(default=False, description="the boundaries are schematic")
     derived: bool = Field(default=False, description="the boundaries are derived, not official")
+    unit: str = Field(default="人", max_length=32, description="what a raster's values count")
     licence: str = Field(default="", max_length=400, description="licence and credit of the data")
     force: bool = Field(default=False, description="take the frame even where another fits better")
     keep_private: bool = Field(default=False, description="keep network addresses and telephones")

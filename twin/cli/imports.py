@@ -22,9 +22,9 @@ from twin.layers import LAYERS
 from twin.layers.mapping import parse_pairs
 from twin.model import Source, Transaction
 from twin.ports import GridFile
+from twin.readers.raster import RASTERS, inspect_grid
 
 N_FAULTS_SHOWN, N_DUPLICATES_SHOWN = 20, 5
-RASTERS = (".tif", ".tiff")
 Record = Callable[..., Transaction | None]
 STAGES = {
     "read": Words("读取", "reading"), "check": Words("检查", "checking"), "compare": Words("与现有数据比较", "comparing"),
@@ -134,8 +134,6 @@ def _examine_table(door: Door, file: Path, told: dict[str, Any], progress: Progr
 
 
 def _examine_raster(door: Door, file: Path, told: dict[str, Any]) -> GridReport:
-    from twin.readers.raster import inspect_grid
-
     try:
         content = file.read_bytes()
     except FileNotFoundError:

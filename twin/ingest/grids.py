@@ -32,6 +32,10 @@ class GridReport:
     inside: Mapping[str, float]
 
     @property
+    def is_unchanged(self) -> bool:
+        return self.before is not None and self.before.digest == self.grid.digest
+
+    @property
     def total(self) -> float:
         return float(self.grid.values.sum())
 
@@ -58,14 +62,14 @@ def examine_grid(twin: Twin, file: GridFile, source: Source) -> GridReport:
 def apply_grid(twin: Twin, report: GridReport, *, author: str, reason: str) -> Transaction | None:
     """Record the raster in one transaction; None where it changes nothing, the source included."""
     held = twin.snapshot().sources.get(report.source.id)
-    if report.before is not None and report.before.digest == report.grid.digest and held == report.source:
+    if report.is_unchanged and held == report.source:
         return None
     return twin.commit([], author=author, reason=reason, sources=[report.source], grids=[report.file])
 
 
 def grid_report_to_json(report: GridReport) -> dict[str, Any]:
     """The dry run as plain data. ``bounds`` are those of the pixels' centres that hold something."""
-    lnglat = report.grid.lnglat
+    lnglat, unchanged = report.grid.lnglat, report.is_unchanged
     bounds = [*lnglat.min(axis=0).tolist(), *lnglat.max(axis=0).tolist()] if len(lnglat) else None
     before = report.before
     return {
@@ -73,5 +77,7 @@ def grid_report_to_json(report: GridReport) -> dict[str, Any]:
         "frame": report.source.frame, "n_values": len(lnglat), "total": report.total, "bounds": bounds,
         "inside": dict(report.inside), "total_outside": report.total - sum(report.inside.values()),
         "before": None if before is None else {"n_values": len(before.values), "total": float(np.sum(before.values))},
-        "unchanged": before is not None and before.digest == report.grid.digest,
+        "difference": {"added": int(before is None), "changed": int(before is not None and not unchanged),
+                       "unchanged": int(unchanged)},
+        "faults": [],
     }  # fmt: skip

@@ -16,6 +16,8 @@ from twin.model import DemandGrid, LngLat
 from twin.ports import GridFile
 from twin.readers.source import said_in_words
 
+RASTERS = (".tif", ".tiff")
+"""Endings, in lower case."""
 Floats = NDArray[np.float64]
 MAX_PIXELS, MAX_VALUES = 500_000_000, 20_000_000
 STRIP_PIXELS = 4_000_000

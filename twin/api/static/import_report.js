@@ -23,7 +23,7 @@ export function isForbidden({told, asked}) {
 export function reportOf(job) {
   const {told, choices} = job, {report} = told;
   return el('div.report', {}, what(report, choices), report.difference && counts(report), removedNames(report),
-    frameCheck(report), report.faults.length > 0 && faults(report), lines(report, choices),
+    frameCheck(report), report.faults.length > 0 && faults(report), lines(report, choices), report.n_rows !== undefined &&
     el('p', {}, el('a', {href: workbook(told.id, state.lang), download: '', 'data-key': 'import-workbook'}, t('import.workbook'))));
 }
 
@@ -31,7 +31,7 @@ function what(report, choices) {
   const layer = choices.layer.find(c => c.id === report.layer), frame = choices.frame.find(c => c.id === report.frame);
   const parts = [
     ['layer', layer?.[state.lang] ?? report.layer], ['frame', frame?.[state.lang] ?? report.frame], ['profile', report.profile],
-    ['mapping', report.mapping.map(pair => pair.replace(/^\w+/, name => fieldName(name, layer))).join(comma())],
+    ['mapping', (report.mapping ?? []).map(pair => pair.replace(/^\w+/, name => fieldName(name, layer))).join(comma())],
   ];
   return el('dl', {}, parts.filter(([, value]) => value).map(([name, value]) => [el('dt', {}, t(`import.${name}`)), el('dd', {}, value)]));
 }
@@ -43,7 +43,7 @@ function counts(report) {
   const listed = report.changes?.moved ?? [], isAll = listed.length === report.difference.moved;
   const farthest = isAll && listed.length ? Math.max(...listed.map(m => m.moved_m)) : null;
   const note = name => (name === 'moved' && farthest !== null ? t('import.farthest', {m: metres(farthest)}) : null);
-  return el('ul.counts', {}, COUNTS.map(name => el(`li.${name}`, {},
+  return el('ul.counts', {}, COUNTS.filter(name => name in report.difference).map(name => el(`li.${name}`, {},
     el('strong', {}, f.count(report.difference[name])), el('span', {}, t(`import.${name}`)), note(name) && el('small', {}, note(name)))));
 }
 
@@ -85,7 +85,8 @@ function lines(report, choices) {
   const some = (key, n) => (n ? el('li', {}, t(key, {n: f.count(n)})) : null);
   return el('ul.lines', {},
     (report.warnings ?? []).slice(0, N_LINES).map(w => el('li.caution', {}, words(w))),
-    el('li', {}, t('import.rows', {n: f.count(report.n_rows), devices: f.count(report.n_devices)})),
+    el('li', {}, report.n_rows === undefined ? t('import.raster', {n: f.count(report.n_values), total: f.count(Math.round(report.total)), unit: report.unit})
+      : t('import.rows', {n: f.count(report.n_rows), devices: f.count(report.n_devices)})),
     some('import.noPlace', report.n_without_location), many('import.inside', report.inside, areaOf), some('import.outside', report.n_outside),
     some('import.inHalo', report.n_halo), some('import.beyond', report.n_beyond), many('import.unknown', report.unknown_codes, byField), many('import.defaults', report.defaults, byField),
     duplicates(report), many('import.extra', report.kept_as_extra), many('import.dropped', report.dropped));

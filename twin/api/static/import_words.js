@@ -65,6 +65,7 @@ export const IMPORT_WORDS = {
   'import.row': ['第 {n} 行', 'row {n}'],
   'import.feature': ['第 {n} 个要素', 'feature {n}'],
   'import.workbook': ['下载标注表（.xlsx）', 'Download the annotated workbook (.xlsx)'],
+  'import.raster': ['有值像元 {n} 个，合计 {total} {unit}', '{n} pixels hold a value, {total} {unit} in all'],
   'import.rows': ['{n} 行，设备 {devices} 个', '{n} rows, {devices} devices'],
   'import.noPlace': ['无坐标 {n} 行，不在地图上显示', '{n} rows without a location: not on the map'],
   'import.inside': ['各区内：{list}', 'Inside districts: {list}'],
