@@ -37,7 +37,9 @@ def outline() -> Area:
 def cameras_at(lnglat: NDArray[np.float64]) -> LayerTable:
     """Operating cameras of our own, one at each place."""
     n = len(lnglat)
-    same: dict[str, Any] = {"name": "", "lifecycle": "operating", "access": "own", "source": HAND.id, "online": True}
+    same: dict[str, Any] = {"name": "", "lifecycle": "operating", "access": "own", "source": HAND.id, "online": True,
+                            "valid_from": "2024-01-01T00:00:00.000000Z", "valid_to": None, "owner": "", "camera_type": "dome",
+                            "indoor": False}  # fmt: skip
     frame = pd.DataFrame({"key": [f"c{i:05d}" for i in range(n)], **same}, index=range(n))
     frame["online"] = frame["online"].astype("boolean")
     frame = frame.assign(n_devices=np.ones(n, np.int64), lng=lnglat[:, 0], lat=lnglat[:, 1], azimuth_deg=0.0)
