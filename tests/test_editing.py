@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from threading import Barrier, Thread
 
 import pytest
 import shapely
@@ -261,3 +262,40 @@ def test_an_end_that_is_told_is_the_end(twin, clock):
     change(twin, "chargers", "a", Wish({"valid_to": until.isoformat()}), ME)
     assert held(twin, as_of=until - timedelta(seconds=1))["name"] == "a"
     assert held(twin, as_of=until) == {}
+
+
+def test_a_correction_from_a_day_on_leaves_no_hole_before_it(twin, clock):
+    """Retired from day 0; that it serves from day 10 on is a correction. Between the two it stays retired."""
+    day = clock.now
+    move(twin, "retired", day.isoformat())
+    move(twin, "operating", (day + timedelta(days=10)).isoformat(), correction=True)
+    states = [held(twin, as_of=day + timedelta(days=n)).get("lifecycle") for n in (-1, 1, 9, 11)]
+    assert states == ["operating", "retired", "retired", "operating"]
+
+
+def test_correcting_the_beginning_takes_the_time_before_it_away(twin):
+    change(twin, "chargers", "a", Wish({"valid_from": "2023-01-01"}), ME, correction=True)
+    assert held(twin, as_of=datetime(2022, 6, 1, tzinfo=UTC)) == {}
+    assert held(twin, as_of=datetime(2023, 6, 1, tzinfo=UTC))["name"] == "a"
+
+
+def test_what_is_so_already_is_not_recorded_again(twin):
+    head = twin.store.head()
+    edited = change(twin, "chargers", "a", Wish({"name": "a", "n_connectors": 4}, Place(shapely.Point(CENTRE))), ME)
+    assert (edited.transaction, edited.version, twin.store.head()) == (None, 1, head)
+
+
+def test_whoever_names_no_version_is_not_told_of_another(twin):
+    """Eight at once without a version: all are recorded, one after the other."""
+    together = Barrier(8)
+
+    def edit(n: int) -> None:
+        together.wait()
+        change(twin, "chargers", "a", Wish({"n_connectors": n}), ME)
+
+    threads = [Thread(target=edit, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {r.attributes["n_connectors"] for *_, r in twin.store.versions("chargers", "a")} >= set(range(8)) - {4}

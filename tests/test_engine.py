@@ -248,3 +248,11 @@ def test_nothing_is_said_of_a_place_outside_the_loaded_data():
     found = twin.cover("charger-service").explain(*offset(CENTRE, 9000, 0))
     assert (found.served, found.inside, found.zone_reason.en) == (None, False, "outside the loaded data")
     assert twin.cover("charger-service").explain(*offset(CENTRE, 2200, 0)).served is False
+
+
+def test_a_reader_whose_clock_is_behind_sees_what_was_recorded():
+    ahead = twin_with(district())
+    behind = Twin(ahead.store, PLAN, read_grid, lambda: NOW - timedelta(hours=1))
+    behind.commit([Edit("add", charger("late", CENTRE))], author="t", reason="r")
+    assert "late" in set(behind.snapshot().layers["chargers"].frame["key"])
+    assert "310112" in behind.snapshot().areas

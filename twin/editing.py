@@ -30,6 +30,8 @@ from twin.model import Edit, Record, Source, Transaction
 BY_HAND = Source("edits", "人工编辑 / edited by hand", "wgs84")
 NOT_EDITABLE = frozenset(("version", "cell", "source", ASSUMED))
 """Properties that come with a feature and may be sent back, but are not the editor's to say."""
+N_TRIES = 8
+"""Of an edit that names no version, while others are faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,10 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What came of it: the transaction, and the version that now holds on the edit's day (None: ended)."""
+    """What came of it: the transaction (None: it was so already), and the version that now holds on the edit's day
+    (None: ended)."""
 
-    transaction: Transaction
+    transaction: Transaction | None
     record: Record
     version: int | None
 
@@ -106,18 +109,28 @@ def replace_asset(twin: Twin, layer: str, key: str, wish: Wish, signed: Signed, 
 def change(twin: Twin, layer: str, key: str, wish: Wish, signed: Signed, *, correction: bool = False) -> Edited:
     """Change some values of an asset, from ``valid_from`` (now unless given) until the next thing recorded.
 
-    A correction takes back the version that holds on that day: it never was so. Only a correction may take the lifecycle
-    back, and retiring needs a reason.
+    A correction holds from the beginning of the version that holds on that day, unless it says from when; if that is all
+    it says, the version never held before. Only a correction may take the lifecycle back, and retiring needs a reason.
 
     Raises:
         NotFound: there is no such asset, or none on that day.
-        Stale: ``if_version`` is not what holds now, or somebody was faster.
+        Stale: ``if_version`` is not what holds now, or somebody was faster again and again.
         LayerInvalid, BadParameter: values or names are wrong; all faults.
     """
     kind = layer_named(layer)
+    _refuse_rekeyed(kind, key, wish)
+    for left in reversed(range(N_TRIES)):
+        try:
+            return _change(twin, kind, key, wish, signed, correction=correction)
+        except Stale:
+            if signed.if_version is not None or not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _change(twin: Twin, kind: LayerType, key: str, wish: Wish, signed: Signed, *, correction: bool) -> Edited:
     held, now = timeline(twin, kind.name, key), twin.now()
     _refuse_stale(held, signed, now, kind.name, key)
-    _refuse_rekeyed(kind, key, wish)
     told = _told(wish, held, now)
     given = {_key_field(kind): key, **{k: v for k, v in told.items() if v is not None}}
     some = _checked(kind, Wish(given, wish.place), now)
@@ -129,8 +142,14 @@ def change(twin: Twin, layer: str, key: str, wish: Wish, signed: Signed, *, corr
     new = replace(new, valid_from=at, valid_to=some.valid_to if "valid_to" in told else until)
     _refuse_transition(held, base, new, signed, correction)
     sources = (BY_HAND,) if new.source == BY_HAND.id else ()
-    op = Edit("add", new) if version is None else Edit("change", new, version, correction, final="valid_to" in told)
-    return _commit(twin, op, signed, sources)
+    if version is None:
+        return _commit(twin, Edit("add", new), signed, sources)
+    is_same = replace(new, valid_from=base.valid_from, valid_to=base.valid_to) == base
+    if is_same and new.valid_to == base.valid_to and not (correction and at > base.valid_from):
+        return Edited(None, base, version)
+    return _commit(
+        twin, Edit("change", new, version, correction and is_same, final="valid_to" in told), signed, sources
+    )
 
 
 def end(twin: Twin, layer: str, key: str, at: datetime | None, signed: Signed) -> Edited:
@@ -153,7 +172,7 @@ def end(twin: Twin, layer: str, key: str, at: datetime | None, signed: Signed) -
 
 
 def _commit(twin: Twin, edit: Edit, signed: Signed, sources: Sequence[Source]) -> Edited:
-    known = twin.snapshot().sources
+    known = twin.store.sources()
     fresh = [source for source in sources if known.get(source.id) != source]
     transaction = twin.commit([edit], author=signed.author, reason=signed.reason, sources=fresh)
     ours = [

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 import shapely
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage import RULES
@@ -22,7 +23,7 @@ from twin.coverage.counting import NoData
 from twin.coverage.readings import Readings, all_readings
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Result, Scene
 from twin.coverage.scope import Scope, scope_of_polygon
-from twin.errors import BadParameter, NotFound, RuleUnready
+from twin.errors import BadParameter, NotFound, RuleUnready, Unavailable
 from twin.kept import Kept
 from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, table_of
@@ -62,23 +63,35 @@ class Twin:
         """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes."""
         if as_of is not None or known_at is not None:
             now = self._clock()
-            return replace(self._load(as_of or now, known_at or now)[0], is_present=False)
+            return replace(self._load(as_of or now, known_at, now)[0], is_present=False)
         with self._lock:
             head, held = self.store.head(), self._present
-            now = self._clock()  # after the head: what that transaction recorded is not later than now
+            now = self._clock()
             if held is None or held.head != head or _passed(held.next_change, now):
-                snapshot, next_change = self._load(now, now)
+                snapshot, next_change = self._load(now, None, now)
                 before = held.evaluations if held else Kept(0)
                 held = self._present = Present(head, next_change, snapshot, Kept(N_KEPT), before)
             return held.snapshot
 
-    def _load(self, as_of: datetime, known_at: datetime) -> tuple[Snapshot, datetime | None]:
+    def _load(self, as_of: datetime, known_at: datetime | None, now: datetime) -> tuple[Snapshot, datetime | None]:
+        """What is held at ``as_of``; by all that is recorded, whatever the clocks of those who did, unless ``known_at``.
+
+        Raises:
+            Unavailable: what the store gives cannot be read.
+        """
         with collector_paused():
             state = self.store.state(as_of, known_at)
-            layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
+            try:
+                layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
+            except (orjson.JSONDecodeError, ShapelyError) as reason:
+                raise Unavailable(
+                    f"存储中的内容已损坏（{reason}）；请用 twin check 查明，并用备份恢复",
+                    f"what the store holds is damaged ({reason}): twin check says where; restore a backup",
+                ) from None
         grids = {grid.name: self.read_grid(grid) for grid in state.grids}
         areas = areas_of(layers["areas"])
-        return Snapshot(content_id(state), layers, areas, grids, state.sources, as_of, known_at), state.next_change
+        snapshot = Snapshot(content_id(state), layers, areas, grids, state.sources, as_of, known_at or now)
+        return snapshot, state.next_change
 
     def area(self, snapshot: Snapshot, code: str) -> Area:
         """The area of that code.

@@ -40,7 +40,13 @@ class Store(Protocol):
         """The number of the last transaction; 0 for an empty store."""
         ...
 
-    def state(self, as_of: datetime, known_at: datetime) -> StoredState: ...
+    def state(self, as_of: datetime, known_at: datetime | None) -> StoredState:
+        """What holds at ``as_of`` as known at ``known_at``; None: by all that is recorded."""
+        ...
+
+    def sources(self) -> dict[str, Source]:
+        """The sources by id, as they are described now."""
+        ...
 
     def commit(
         self,
@@ -53,7 +59,8 @@ class Store(Protocol):
         grids: Sequence[GridFile] = (),
         replace_all: bool = False,
     ) -> Transaction:
-        """Record all edits in one transaction, or none.
+        """Record all edits in one transaction, or none. Its time is ``at``, or just after the last transaction's if that is
+        later: what is recorded later is never known earlier.
 
         ``replace_all`` first ends every record now held (``twin demo --replace``).
 

@@ -131,6 +131,14 @@ def test_if_match_can_be_made_a_must(make):
         ({"json": feature(extra="x"), "headers": GEOJSON}, 400, "object"),
         ({"json": feature(n_connectors=-1, max_power_kw="much"), "headers": GEOJSON}, 400, "max_power_kw"),
         ({"json": feature(name="x"), "headers": {**GEOJSON, "if-match": "soon"}}, 400, "ETag"),
+        ({"json": feature(name="x"), "headers": {**GEOJSON, "if-match": f'"v{"9" * 6000}"'}}, 400, "ETag"),
+        ({"json": {**feature(), "id": "east"}, "headers": GEOJSON}, 400, "address"),
+        ({"json": {**feature(), "id": True}, "headers": GEOJSON}, 400, "text"),
+        ({"json": feature(name=["x"]), "headers": GEOJSON}, 400, "single"),
+        ({"json": {**feature(), "geometry": {"type": "Point", "coordinates": ["121", "31"]}}, "headers": GEOJSON}, 400, "usable"),
+        ({"json": {**feature(), "geometry": {"type": "Point", "coordinates": [True, False]}}, "headers": GEOJSON}, 400, "usable"),
+        ({"json": {**feature(), "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}},
+          "headers": GEOJSON}, 400, "Self-intersection"),
         ({"content": b" " * (5 << 20), "headers": GEOJSON}, 400, "4 MiB"),
     ],
 )  # fmt: skip
@@ -176,3 +184,21 @@ def test_a_state_cannot_go_back_over_http_either(fresh):
     back = {"properties": {"lifecycle": "planned"}}
     assert fresh.patch(ITEM, json=back, headers=GEOJSON).status_code == 400
     assert fresh.patch(ITEM, params={"correction": "true"}, json=back, headers=GEOJSON).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["..", "a/versions", "a\nb"])
+def test_a_key_that_no_address_could_name_is_refused(fresh, key):
+    answer = fresh.post("/collections/chargers/items", json=feature(key=key), headers=GEOJSON)
+    assert (answer.status_code, "address" in answer.text) == (400, True)
+
+
+def test_an_item_that_the_caller_has_is_304(fresh):
+    seen = fresh.get(ITEM).headers["etag"]
+    assert fresh.get(ITEM, headers={"if-none-match": seen}).status_code == 304
+    fresh.patch(ITEM, json={"properties": {"name": "x"}}, headers=GEOJSON)
+    assert fresh.get(ITEM, headers={"if-none-match": seen}).status_code == 200
+
+
+def test_a_star_names_any_version(make):
+    strict = make(store_of(records()), require_if_match=True)
+    assert strict.patch(ITEM, json={"properties": {"name": "x"}}, headers={**GEOJSON, "if-match": "*"}).is_success

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import gzip
 import re
+from http.client import HTTPConnection
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
+import uvicorn
 
-from tests.api.conftest import Client
+from tests.api.conftest import NOW, Client, records, store_of
+from twin.api.app import create_app
 from twin.api.language import preferred
+from twin.engine import Twin
+from twin.readers.plan_file import read_plan
+from twin.settings import Settings
 
 EVERY_KIND = [
     "/", "/collections/cameras/items", "/tiles/cameras/13/6855/3352.mvt", "/tiles/cameras/10/0/0.mvt", "/coverage/camera-count",
@@ -103,3 +111,26 @@ def test_problems_look_as_the_description_says(client: Client) -> None:
 )  # fmt: skip
 def test_the_language_is_the_one_ranked_higher(header: str, lang: str) -> None:
     assert preferred(header) == lang
+
+
+def test_a_real_server_answers_head_and_keeps_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(store="memory:")
+    app = create_app(Twin(store_of(records()), read_plan(settings.plan), pytest.fail, lambda: NOW), settings)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            sleep(0.01)
+        address = server.servers[0].sockets[0].getsockname()
+        connection = HTTPConnection(*address[:2])
+        for _ in range(3):
+            connection.request("HEAD", "/collections/cameras/items")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, b"")
+            assert not answer.will_close
+        connection.close()
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []

@@ -185,3 +185,21 @@ def test_a_second_writer_sees_the_first_ones_commit_and_conflicts(url):
 def test_an_unknown_address_is_refused_with_the_known_ones():
     with pytest.raises(InvalidInput, match="sqlite:///FILE"):
         open_store("mysql://somewhere")
+
+
+def test_what_is_recorded_later_is_never_known_earlier(store):
+    """Clocks that run behind, or are set back: each transaction is a little later than the one before."""
+    for n, at in enumerate((T2, T1, T1, T3)):
+        commit(store, Edit("add", replace(A, key=f"k{n}")), at=at)
+    times = [t.at for t in store.transactions()]
+    assert times == sorted(set(times))
+    assert (times[0], times[-1]) == (T2, T3)
+    assert keys(store, known_at=T1) == []
+    assert keys(store, known_at=T2) == ["k0"]
+    assert [row[0] for row in store.state(LATER, None).rows["chargers"]] == ["k0", "k1", "k2", "k3"]
+
+
+def test_the_sources_are_told_as_they_are_described_now(store):
+    commit(store, Edit("add", A), sources=[HAND])
+    commit(store, sources=[replace(HAND, licence="new")], at=T2)
+    assert store.sources() == {HAND.id: replace(HAND, licence="new")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from json import JSONDecodeError
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from twin.api.params import bad, moment
 from twin.api.replies import GEOJSON, dumps, json_reply, url
 from twin.api.world import Served
 from twin.editing import Edited, Place, Signed, Wish, change, create, end, replace_asset
-from twin.errors import BadParameter, Fault, InvalidInput, MustMatch, NotFound, UnsupportedMedia, Words
+from twin.errors import InvalidInput, MustMatch, NotFound, UnsupportedMedia, Words
 from twin.layers import layer_named
 from twin.layers.tabulate import row_of, table_of
 from twin.model import Record, Transaction
@@ -38,6 +39,7 @@ class Editor:
 
     signed: Signed
     correction: bool
+    is_matched: bool
 
 
 async def _signed(
@@ -46,14 +48,14 @@ async def _signed(
     correction: Annotated[bool, Query(description="the version that holds on that day never was so")] = False,
     if_match: Annotated[str | None, Header(description='the version that the editor saw, as the ETag "v3"')] = None,
 ) -> Editor:
-    return Editor(Signed(by, reason, _version(if_match)), correction)
+    return Editor(Signed(by, reason, _version(if_match)), correction, if_match is not None)
 
 
 def _version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"').removesuffix("-gz").removeprefix("v")
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise bad("header", "If-Match", if_match, '应为要素的 ETag，如 "v3"', 'must be the feature\'s ETag, as "v3"')
     return int(text)
 
@@ -94,8 +96,8 @@ Body = Annotated[dict[str, Any], Depends(_body)]
 def add_item(request: Request, world: Served, layer: LayerName, editor: Editing, body: Body) -> Response:
     """Add a feature (GeoJSON, WGS-84). Its key is the property ``key`` or the feature's id, else one is made."""
     wish = _wish(body, whole=True)
-    if "id" in body and not {"key", "code"} & wish.properties.keys():
-        wish = Wish({**wish.properties, "key": str(body["id"])}, wish.place)
+    if body.get("id") is not None and not {"key", "code"} & wish.properties.keys():
+        wish = Wish({**wish.properties, "key": _id(body)}, wish.place)
     edited = create(world.twin, layer, wish, editor.signed)
     path = f"/collections/{layer}/items/{quote(edited.record.key, safe='')}"
     return _told(request, edited, 201, {"location": url(request, path)})
@@ -105,6 +107,7 @@ def add_item(request: Request, world: Served, layer: LayerName, editor: Editing,
 def replace_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
     """Give a feature new values altogether, from ``valid_from`` (now unless given) on."""
     _must_match(world, editor)
+    _same_id(body, key)
     wish = _wish(body, whole=True)
     edited = replace_asset(world.twin, layer, key, wish, editor.signed, correction=editor.correction)
     return _told(request, edited)
@@ -114,6 +117,7 @@ def replace_item(request: Request, world: Served, layer: LayerName, key: str, ed
 def change_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
     """Change what is sent (a merge patch of the feature), from ``valid_from`` (now unless given) on."""
     _must_match(world, editor)
+    _same_id(body, key)
     edited = change(world.twin, layer, key, _wish(body, whole=False), editor.signed, correction=editor.correction)
     return _told(request, edited)
 
@@ -121,11 +125,11 @@ def change_item(request: Request, world: Served, layer: LayerName, key: str, edi
 @router.delete("/collections/{layer}/items/{key:path}", status_code=200)
 def end_item(
     request: Request, world: Served, layer: LayerName, key: str, editor: Editing,
-    at: Annotated[str | None, Query(description="from when it is no more; default: now")] = None,
+    at: Annotated[str | None, Query(description="from when it is no more, a date: from its beginning; default: now")] = None,
 ) -> Response:  # fmt: skip
     """End a feature's validity, with a reason; its history stays."""
     _must_match(world, editor)
-    return _told(request, end(world.twin, layer, key, moment(at, "at"), editor.signed))
+    return _told(request, end(world.twin, layer, key, moment(at, "at", day=time.min), editor.signed))
 
 
 @router.get("/collections/{layer}/items/{key:path}/versions")
@@ -144,8 +148,22 @@ def versions(request: Request, world: Served, layer: LayerName, key: str) -> Res
     return json_reply(request, {"layer": kind.name, "key": key, "versions": listed})
 
 
+def _id(body: Mapping[str, Any]) -> str:
+    value = body["id"]
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise bad("body", "id", str(value)[:80], "应为文本或整数", "must be text or a whole number")
+    return str(value)
+
+
+def _same_id(body: Mapping[str, Any], key: str) -> None:
+    if body.get("id") is not None and _id(body) != key:
+        raise bad(
+            "body", "id", str(body["id"])[:80], f"与地址中的编号 {key} 不一致", f"is not the key of the address, {key}"
+        )
+
+
 def _must_match(world: Served, editor: Editor) -> None:
-    if world.settings.require_if_match and editor.signed.if_version is None:
+    if world.settings.require_if_match and not editor.is_matched:
         raise MustMatch('须以 If-Match 说明所依据的版本，如 "v3"', 'say the version you saw in If-Match, as "v3"')
 
 
@@ -158,6 +176,9 @@ def _wish(body: Mapping[str, Any], *, whole: bool) -> Wish:
         raise bad("body", "properties", str(properties)[:80], "应为对象", "must be an object")
     if "extra" in (properties or {}) and not isinstance((properties or {})["extra"], (dict, type(None))):
         raise bad("body", "extra", str((properties or {})["extra"])[:80], "应为对象", "must be an object")
+    nested = [n for n, v in (properties or {}).items() if n != "extra" and isinstance(v, (dict, list))]
+    if nested:
+        raise bad("body", nested[0], str((properties or {})[nested[0]])[:80], "应为单个值", "must be a single value")
     place = Place(_geometry(body["geometry"])) if "geometry" in body else None
     return Wish(dict(properties or {}), place)
 
@@ -165,12 +186,24 @@ def _wish(body: Mapping[str, Any], *, whole: bool) -> Wish:
 def _geometry(value: Any) -> BaseGeometry | None:
     if value is None:
         return None
+    words = Words("不是可用的 GeoJSON 几何", "is not a usable GeoJSON geometry")
     try:
-        return shapely.force_2d(BUILDERS[value["type"]](value["coordinates"]))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ShapelyError) as problem:
-        words = Words("不是可用的 GeoJSON 几何", "not a usable GeoJSON geometry")
-        fault = Fault("body", "geometry", str(value)[:80], words)
-        raise BadParameter(f"{words.zh}：{problem}", f"{words.en}: {problem}", [fault]) from None
+        shape = shapely.force_2d(BUILDERS[value["type"]](value["coordinates"]))
+        if _are_numbers(value["coordinates"]):
+            if shape.is_valid:
+                return shape
+            why = shapely.is_valid_reason(shape)
+            words = Words(f"几何无效（{why}）", f"is not a valid geometry ({why})")
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ShapelyError):
+        pass
+    raise bad("body", "geometry", str(value)[:80], words.zh, words.en)
+
+
+def _are_numbers(coordinates: Any) -> bool:
+    """Whether nested lists hold nothing but numbers."""
+    if isinstance(coordinates, list):
+        return all(_are_numbers(part) for part in coordinates)
+    return isinstance(coordinates, (int, float)) and not isinstance(coordinates, bool)
 
 
 def _told(request: Request, edited: Edited, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -182,8 +215,8 @@ def _told(request: Request, edited: Edited, status: int = 200, headers: Mapping[
     return Response(dumps(feature), status, {"etag": ETAG.format(edited.version), **(headers or {})}, GEOJSON)
 
 
-def _transaction(t: Transaction) -> dict[str, Any]:
-    return {"tx": t.tx, "at": t.at, "author": t.author, "reason": t.reason, "source": t.source}
+def _transaction(t: Transaction | None) -> dict[str, Any] | None:
+    return None if t is None else {"tx": t.tx, "at": t.at, "author": t.author, "reason": t.reason, "source": t.source}
 
 
 def _feature(layer: str, version: int, record: Record) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from twin import __version__
 from twin.api.collections import CONFORMANCE, describe, schema
 from twin.api.language import Language
 from twin.api.params import Box, During, Times
-from twin.api.replies import GEOJSON, JSON, MVT, SCHEMA_JSON, dumps, json_reply, link, reply, url
+from twin.api.replies import GEOJSON, JSON, MVT, SCHEMA_JSON, dumps, has_already, json_reply, link, reply, url
 from twin.api.wire import time_text
 from twin.api.world import Served, When, World
 from twin.errors import NotFound
@@ -163,5 +163,8 @@ def item(request: Request, world: Served, layer: LayerName, key: str, when: Time
         link(request, "collection", f"/collections/{layer}", "", JSON),
     ]
     feature = encoded.run(slice(place, place + 1))
-    headers = {"etag": f'"v{orjson.loads(feature)["properties"]["version"]}"'}
+    etag = f"v{orjson.loads(feature)['properties']['version']}"
+    headers = {"etag": f'"{etag}"'}
+    if has_already(request, etag):
+        return Response(status_code=304, headers=headers)
     return reply(request, feature[:-1] + b',"links":' + dumps(links) + b"}", GEOJSON, headers)

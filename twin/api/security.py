@@ -49,7 +49,7 @@ class Rim:
             return
         head = scope["method"] == "HEAD"
         if head:
-            scope["method"] = "GET"
+            scope = {**scope, "method": "GET"}  # a copy: the server's own says that no body follows
         started = False
 
         async def send_with_headers(message: Message) -> None:

@@ -41,18 +41,18 @@ class World:
     snapshots: Kept[Snapshot] = field(default_factory=lambda: Kept(N_SNAPSHOTS))
 
     def snapshot(self, when: When) -> Snapshot:
-        """What holds then. Past ones are kept until something is recorded; an open ``as_of`` is now, to the minute."""
+        """What holds then. Past ones are kept until something is recorded; one whose ``as_of`` is now, for a minute."""
         if when.as_of is None and when.known_at is None:
             return self.twin.snapshot()
-        as_of = when.as_of or self.twin.now().replace(second=0, microsecond=0)
-        key = (self.twin.store.head(), as_of, when.known_at)
-        return self.snapshots.get(key, lambda: self.twin.snapshot(as_of, when.known_at))
+        now = self.twin.now()
+        key = (self.twin.store.head(), when.as_of or now.replace(second=0, microsecond=0), when.known_at)
+        return self.snapshots.get(key, lambda: self.twin.snapshot(when.as_of or now, when.known_at))
 
     def updated(self, snapshot: Snapshot) -> datetime | None:
         """When something was last recorded, as far as the snapshot knows."""
         head, store = self.twin.store.head(), self.twin.store
         times = self.tables.get(("recorded", head), lambda: [t.at for t in store.transactions()])
-        return max((at for at in times if at <= snapshot.known_at), default=None)
+        return max((at for at in times if snapshot.is_present or at <= snapshot.known_at), default=None)
 
     def encoded(self, snapshot: Snapshot, layer: LayerType) -> Encoded:
         """A layer's features as bytes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import time
 from functools import cached_property
 from typing import Any
 
@@ -45,12 +46,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON for mac
 
 
 class Moment(click.ParamType[Any]):
-    """A date (the end of that day in Shanghai) or a date-time."""
+    """A date (the end of that day in Shanghai, or the moment of it that ``day`` says) or a date-time."""
 
     name = "date"
 
+    def __init__(self, day: time = time.max) -> None:
+        self.day = day
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return parse_moment(value) if isinstance(value, str) else value
+        return parse_moment(value, self.day) if isinstance(value, str) else value
 
 
 def print_json(value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ import click
 from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
 from twin.editing import Signed, Wish, change
 from twin.errors import NotFound
+from twin.layers import layer_named
 from twin.model import LIFECYCLES, Transaction
 
 author_option = click.option("--by", "author", default=None, help="Who; default: the user's name.")
@@ -23,7 +24,7 @@ author_option = click.option("--by", "author", default=None, help="Who; default:
 @pass_door
 def history(door: Door, layer: str, key: str, as_json: bool) -> None:
     """Every recorded version of one asset: when it held in the world, who recorded it and why."""
-    versions = door.twin.store.versions(layer, key)
+    versions = door.twin.store.versions(layer_named(layer).name, key)
     if not versions:
         raise NotFound(f"{layer} 中没有编号 {key}", f"{layer} has no key {key!r}")
     by_number = {t.tx: t for t in door.twin.store.transactions()}
@@ -88,7 +89,8 @@ def revert(door: Door, tx: int, author: str | None, reason: str | None, as_json:
 @click.argument("layer")
 @click.argument("key")
 @click.argument("state", type=click.Choice(LIFECYCLES))
-@click.option("--at", type=Moment(), default=None, help="From when it is so; default: now. May lie in the past.")
+@click.option("--at", type=Moment(time.min), default=None,
+              help="From when it is so, a date: from its beginning; default: now. May lie in the past.")  # fmt: skip
 @click.option("--correct", is_flag=True, help="The state recorded for that time was wrong; may also go back.")
 @click.option("--reason", default="", help="Why; needed for retired.")
 @author_option
@@ -105,14 +107,19 @@ def transition(
     if as_json:
         print_json({"layer": layer, "key": key, "lifecycle": state, "version": edited.version,
                     "valid_from": edited.record.valid_from.isoformat(), **_told(edited.transaction)})  # fmt: skip
-    door.say(
-        f"{layer} {key} 自 {edited.record.valid_from.isoformat()} 起为 {state}（事务 {edited.transaction.tx}）",
-        f"{layer} {key} is {state} from {edited.record.valid_from.isoformat()} (transaction {edited.transaction.tx})",
-    )
+    since = edited.record.valid_from.isoformat()
+    if edited.transaction is None:
+        door.say(f"{layer} {key} 自 {since} 起已是 {state}，无需写入", f"{layer} {key} is {state} from {since} already")
+    else:
+        tx = edited.transaction.tx
+        door.say(
+            f"{layer} {key} 自 {since} 起为 {state}（事务 {tx}）",
+            f"{layer} {key} is {state} from {since} (transaction {tx})",
+        )
 
 
-def _told(t: Transaction) -> dict[str, Any]:
-    return {"tx": t.tx, "at": t.at.isoformat(), "author": t.author, "reason": t.reason, "source": t.source,
+def _told(t: Transaction | None) -> dict[str, Any]:
+    return {} if t is None else {"tx": t.tx, "at": t.at.isoformat(), "author": t.author, "reason": t.reason, "source": t.source,
             "n_edits": t.n_edits}  # fmt: skip
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 FIRST_RESOLUTION = 9
+PATIENCE_S = 120
+"""A worker that says nothing for so long is replaced; importing and judging take seconds on a busy machine."""
 WARM_UP_AFTER_S = 0.5
 """Long enough for the server to listen first."""
 
@@ -93,7 +95,10 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -
         if workers > 1:
             os.environ.update(told(door.settings))
             app: Any = "twin.cli.serving:served_app"
-            uvicorn.run(app, factory=True, workers=workers, host=host, port=port, log_level="warning")
+            uvicorn.run(
+                app, factory=True, workers=workers, host=host, port=port, log_level="warning",
+                timeout_worker_healthcheck=PATIENCE_S,
+            )  # fmt: skip
         else:
             uvicorn.run(warming(door.twin, door.settings), host=host, port=port, log_level="warning")
 

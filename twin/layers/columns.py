@@ -16,6 +16,11 @@ from twin.layers.table import RawTable, positions
 from twin.layers.values import Parsed, parse_column
 from twin.model import MAX_KEY
 
+UNREACHABLE = re.compile(r"[\x00-\x1f\x7f]|^\.{1,2}$|/versions$")
+NO_ADDRESS = Words(
+    "编号不能作为网址的一部分（不可含控制字符、为 . 或 ..、以 /versions 结尾）",
+    "the key cannot be part of an address: no control characters, not . or .., not ending in /versions",
+)
 SHOWN_AS_DEFAULT = ("online", "valid_from", "level")
 """Fields without a default value whose absence is still worth a line in the report."""
 
@@ -61,6 +66,7 @@ def key_faults(column: Column) -> list[tuple[int, Fault]]:
     faults = [column.fault(at, Words("编号为空", "the key is blank")) for at in positions(column.parsed.blank)]
     too_long = Words(f"编号过长，最多 {MAX_KEY} 个字符", f"the key is too long: at most {MAX_KEY} characters")
     faults += [column.fault(at, too_long) for at, key in enumerate(column.cells) if len(key) > MAX_KEY]
+    faults += [column.fault(at, NO_ADDRESS) for at, key in enumerate(column.cells) if UNREACHABLE.search(key)]
     first: dict[str, int] = {}
     for at, key in enumerate(column.cells):
         before = first.setdefault(key, at)

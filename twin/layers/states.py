@@ -25,6 +25,6 @@ def refusal(before: str, after: str) -> Words:
     """Why a transition is not allowed, and what to do."""
     was, becomes = STATE_WORDS[before], STATE_WORDS[after]
     return Words(
-        f"生命周期不能由“{was.zh}”退回“{becomes.zh}”；如原记录有误，请作为更正提交（导入时给出原来的生效时间）",
-        f"the lifecycle cannot go back from {was.en} to {becomes.en}; if the record was wrong, submit a correction (in a file: give the valid_from it was wrong from)",
+        f"生命周期不能由“{was.zh}”退回“{becomes.zh}”；如原记录有误，请作为更正提交（--correct、correction=true，或在导入的文件中给出原来的生效时间）",
+        f"the lifecycle cannot go back from {was.en} to {becomes.en}; if the record was wrong, submit a correction (--correct, correction=true, or in a file the valid_from it was wrong from)",
     )

@@ -16,7 +16,7 @@ from twin.ports import GridFile, StoredState
 from twin.store.bell import Bell, wait_for_change
 from twin.store.sound import json_bytes, refuse_unsound_words, sound
 from twin.store.undo import KeptGrid, Version, no_such_transaction, undo
-from twin.store.versions import Held, Step, refuse_twice, step
+from twin.store.versions import Held, Step, not_before, refuse_twice, step
 
 
 @dataclass(slots=True)
@@ -40,9 +40,9 @@ class MemoryStore:
     def head(self) -> int:
         return len(self._transactions)
 
-    def state(self, as_of: datetime, known_at: datetime) -> StoredState:
+    def state(self, as_of: datetime, known_at: datetime | None) -> StoredState:
         with self._lock:
-            tx = max((t.tx for t in self._transactions if t.at <= known_at), default=0)
+            tx = max((t.tx for t in self._transactions if known_at is None or t.at <= known_at), default=0)
             held = [
                 v for versions in self._versions.values() for v in versions if v.tx <= tx and (v.tx_to is None or v.tx_to > tx)
             ]  # fmt: skip
@@ -90,7 +90,8 @@ class MemoryStore:
                 if version.version in plan.closes:
                     version.tx_to = number
             versions += [_Version(v, number, None, record) for v, record in plan.new]
-        transaction = replace(said, tx=number)
+        last = self._transactions[-1].at if self._transactions else None
+        transaction = replace(said, tx=number, at=not_before(said.at, last))
         self._transactions.append(transaction)
         self._sources += [(number, s) for s in sources]
         closed = [
@@ -121,6 +122,9 @@ class MemoryStore:
                 (*key, [v.record for v in versions if v.tx_to == tx], [v.record for v in versions if v.tx == tx])
                 for key, versions in self._touched(tx).items()
             ]
+
+    def sources(self) -> dict[str, Source]:
+        return {s.id: s for _, s in self._sources}
 
     def wait(self, head: int, timeout_s: float) -> int:
         return wait_for_change(head, timeout_s, self.head, self._bell, self._bell.wait)

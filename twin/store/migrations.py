@@ -41,6 +41,11 @@ def migrate(c: sa.Connection, before: Callable[[], object]) -> None:
     c.execute(sa.update(t.meta).where(t.meta.c.name == "schema").values(value=str(t.SCHEMA_VERSION)))
 
 
+def is_version(text: str) -> bool:
+    """Whether what a store says of its schema is a version at all."""
+    return text.isascii() and text.isdigit() and int(text[:9]) >= 1
+
+
 def refuse_newer(found: int, name: str) -> None:
     """Raise InvalidInput where a store is of a later version than this program knows."""
     if found > t.SCHEMA_VERSION:

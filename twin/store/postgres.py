@@ -18,7 +18,7 @@ from psycopg import sql
 from twin.errors import InvalidInput, TwinError, Unavailable, Words
 from twin.store import schema as t
 from twin.store.address import shown
-from twin.store.migrations import FIRST_TABLES, migrate, not_ours, refuse_newer
+from twin.store.migrations import FIRST_TABLES, is_version, migrate, not_ours, refuse_newer
 from twin.store.sql import SqlStore
 
 SCHEMA = "twin"
@@ -168,7 +168,7 @@ class PostgresStore(SqlStore):
         version = None
         if there >= FIRST_TABLES:
             version = c.execute(sa.select(t.meta.c.value).where(t.meta.c.name == "schema")).scalar()
-        if version is None or not version.isdigit():
+        if version is None or not is_version(version):
             raise not_ours(f"{self.name} (schema {SCHEMA})", sorted(there))
         refuse_newer(int(version), self.name)
         return int(version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -14,6 +15,7 @@ from twin.ports import GridFile
 from twin.store import schema as t
 from twin.store.undo import KeptGrid, Version
 from twin.store.versions import Held
+from twin.times import stored_time
 
 ROW_COLUMNS = (
     "key", "name", "lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner", "source", "version",
@@ -24,8 +26,16 @@ N_KEYS_ASKED = 400
 Key = tuple[str, str]
 
 
-def head_of(c: sa.Connection) -> int:
-    return int(c.execute(sa.select(sa.func.coalesce(sa.func.max(t.tx.c.tx), 0))).scalar_one())
+def head_of(c: sa.Connection, known_at: datetime | None = None) -> int:
+    """The last transaction, or the last that was recorded by then."""
+    last = sa.select(sa.func.coalesce(sa.func.max(t.tx.c.tx), 0))
+    return int(c.execute(last if known_at is None else last.where(t.tx.c.at <= stored_time(known_at))).scalar_one())
+
+
+def last_time(c: sa.Connection) -> datetime | None:
+    """When the last transaction was recorded."""
+    text = c.execute(sa.select(t.tx.c.at).order_by(t.tx.c.tx.desc()).limit(1)).scalar()
+    return None if text is None else t.text_time(text)
 
 
 def at(table: sa.Table, tx: int) -> Any:

@@ -15,9 +15,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
-from twin.errors import Conflict, TwinError
+from twin.errors import Conflict, TwinError, Unavailable
 from twin.model import Edit, Record, Source, Transaction
 from twin.ports import GridFile, StoredState
 from twin.store import queries as q
@@ -25,7 +26,7 @@ from twin.store import schema as t
 from twin.store.bell import Bell, wait_for_change
 from twin.store.sound import json_bytes, refuse_unsound_words, sound
 from twin.store.undo import Undo, no_such_transaction, undo
-from twin.store.versions import refuse_twice, step
+from twin.store.versions import not_before, refuse_twice, step
 from twin.times import stored_time
 
 
@@ -82,6 +83,11 @@ class SqlStore(ABC):
     def words(self) -> Iterator[None]:
         try:
             yield
+        except orjson.JSONDecodeError as reason:
+            raise Unavailable(
+                f"{self.name} 中的内容已损坏（{reason}）；请用 twin check 查明，并用备份恢复",
+                f"what {self.name} holds is damaged ({reason}): twin check says where; restore a backup",
+            ) from None
         except (sa.exc.DBAPIError, sa.exc.TimeoutError, self.engine.dialect.loaded_dbapi.Error) as reason:
             raise self.unavailable(getattr(reason, "orig", None) or reason) from None
 
@@ -89,10 +95,9 @@ class SqlStore(ABC):
         with self.reading() as c:
             return q.head_of(c)
 
-    def state(self, as_of: datetime, known_at: datetime) -> StoredState:
+    def state(self, as_of: datetime, known_at: datetime | None) -> StoredState:
         with self.reading() as c:
-            known = sa.select(sa.func.coalesce(sa.func.max(t.tx.c.tx), 0)).where(t.tx.c.at <= stored_time(known_at))
-            tx, moment = int(c.execute(known).scalar_one()), stored_time(as_of)
+            tx, moment = q.head_of(c, known_at), stored_time(as_of)
             rows: dict[str, list[tuple[Any, ...]]] = {}
             times: list[str] = []
             for table in t.VERSIONED:
@@ -132,8 +137,8 @@ class SqlStore(ABC):
         return transaction
 
     def _begin(self, c: sa.Connection, said: Transaction) -> Transaction:
-        transaction = replace(said, tx=q.head_of(c) + 1)
-        c.execute(sa.insert(t.tx), [{**_fields(transaction), "at": stored_time(said.at)}])
+        transaction = replace(said, tx=q.head_of(c) + 1, at=not_before(said.at, q.last_time(c)))
+        c.execute(sa.insert(t.tx), [{**_fields(transaction), "at": stored_time(transaction.at)}])
         return transaction
 
     def _record(self, c: sa.Connection, number: int, done: Undo) -> None:
@@ -150,6 +155,10 @@ class SqlStore(ABC):
         for grid in done.grids:
             c.execute(sa.insert(t.grid).values(tx=number, **_fields(grid)))
         self.announce(c, number)
+
+    def sources(self) -> dict[str, Source]:
+        with self.reading() as c:
+            return {s.id: s for _, s in q.sources_of(c)}
 
     def touched(self, tx: int) -> list[tuple[str, str, list[Record], list[Record]]]:
         with self.reading() as c:

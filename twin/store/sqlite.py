@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from twin.errors import TwinError, Unavailable, Words
 from twin.store import schema as t
-from twin.store.migrations import FIRST_TABLES, migrate, not_ours, refuse_newer
+from twin.store.migrations import FIRST_TABLES, is_version, migrate, not_ours, refuse_newer
 from twin.store.sql import SqlStore
 
 BUSY_TIMEOUT_S = 10
@@ -137,7 +137,7 @@ def _schema_of(path: Path) -> int | None:
         versions = []
         if tables >= FIRST_TABLES:
             versions = c.execute("select value from meta where name = 'schema'").fetchall()
-    if len(versions) != 1 or not str(versions[0][0]).isdigit():
+    if len(versions) != 1 or not is_version(str(versions[0][0])):
         raise not_ours(str(path), sorted(tables))
     return int(versions[0][0])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twin.errors import Conflict, InvalidInput, Stale
 from twin.model import Edit, Record
@@ -29,6 +29,11 @@ class Step:
 
     closes: tuple[int, ...]
     new: tuple[tuple[int, Record], ...]
+
+
+def not_before(at: datetime, last: datetime | None) -> datetime:
+    """The time of a transaction that is recorded after one at ``last``: clocks may differ or be set back."""
+    return at if last is None or at > last else last + timedelta(microseconds=1)
 
 
 def refuse_twice(edits: Sequence[Edit]) -> None:
