@@ -65,7 +65,8 @@ def test_a_date_in_the_file_is_a_correction_from_that_day(twin, days):
     bring_in(twin, f"id,lon,lat,lifecycle,valid_from\nA,{LNG},{LAT},managed,2024-01-01\n")
     (then,) = twin.snapshot(as_of=datetime(2024, 6, 1, tzinfo=UTC)).layers["chargers"].frame.to_dict("records")
     assert then["lifecycle"] == "managed"
-    (known,) = twin.snapshot(datetime(2024, 6, 1, tzinfo=UTC), NOW).layers["chargers"].frame.to_dict("records")
+    before = NOW + timedelta(days=1)
+    (known,) = twin.snapshot(datetime(2024, 6, 1, tzinfo=UTC), before).layers["chargers"].frame.to_dict("records")
     assert known["lifecycle"] == "operating"
 
 
@@ -237,3 +238,29 @@ def test_what_a_file_says_of_its_frame_is_a_hint_and_no_declaration(twin):
     assert [w.en for w in report.checked.warnings] == ["the file says epsg:4549; wgs84 was declared, and is taken"]
     same = replace(table, metadata={"crs_frame": "cgcs2000"})
     assert examine(twin, same, ImportRequest("chargers", "wgs84"), allow_datum_inverse=False).checked.warnings == ()
+
+
+def test_a_day_of_installation_is_when_a_thing_began_and_not_since_when_it_is_so(twin, days):
+    """A ledger repeats 安装时间 every month: what it says differently today holds from today, and nothing goes back."""
+    head = "设备编码,经度,纬度,安装时间,lifecycle\n"
+    bring_in(twin, f"{head}A,{LNG},{LAT},2020-05-01,operating\nB,{LNG},{LAT},2020-05-01,retired\n")
+    days[0] = NOW + timedelta(days=30)
+    same = examined(twin, f"{head}A,{LNG},{LAT},2020-05-01,operating\nB,{LNG},{LAT},2020-05-01,retired\n")
+    assert same.difference.counts()["unchanged"] == 2
+    bring_in(twin, f"{head}A,{LNG + 0.01},{LAT},2020-05-01,managed\nB,{LNG},{LAT},2020-05-01,retired\n")
+
+    def states(at: datetime) -> list[str]:
+        return twin.snapshot(as_of=at).layers["chargers"].frame["lifecycle"].tolist()
+
+    assert states(datetime(2023, 1, 1, tzinfo=UTC)) == ["operating", "retired"]
+    assert states(days[0]) == ["managed", "retired"]
+    back = examined(twin, f"{head}A,{LNG},{LAT},2020-05-01,managed\nB,{LNG},{LAT},2020-05-01,operating\n")
+    assert [(f.where, f.column) for f in back.checked.faults] == [("key B", "lifecycle")]
+
+
+def test_labels_that_one_of_our_exports_has_are_taken_over(twin):
+    row = f"id,lon,lat,source,version,cell,labels\nA,{LNG},{LAT},demo,1,8c,synthetic schematic\n"
+    report = examined(twin, row)
+    assert (report.source.synthetic, report.source.schematic, report.source.derived) == (True, True, False)
+    assert any("synthetic" in w.en for w in report.checked.warnings)
+    assert "extra" not in report.checked.records[0].attributes

@@ -50,7 +50,7 @@ def test_outlines_have_their_geodesic_areas(city):
 def test_base_stations_in_minhangs_real_outline(city, realdata, frame, overrides, inside):
     name = f"stations-{frame}-{inside}"
     report = bring_in(city, realdata / "base_stations_shanghai_telecom_wgs84.csv", "radio_sites", frame,
-                      overrides=overrides, source_id=name)  # fmt: skip
+                      overrides=overrides, source_id=name, force=True)  # fmt: skip
     assert (report.checked.n_rows, report.where.inside["310112"]) == (3008, inside)
     result = city.cover("radio-site-count").result
     assert (result.value, result.met) == (inside, False)

@@ -19,9 +19,9 @@ from twin.errors import BadParameter, Fault, FrameUndeclared, InvalidInput, Word
 from twin.frames import Frame, from_wgs84, parse_frame
 from twin.layers import LayerType, layer_named
 from twin.layers.base import Field, FieldKind
-from twin.layers.own_columns import ASSUMED, EXTRA
+from twin.layers.own_columns import ASSUMED, EXTRA, LABELLED
 from twin.model import Area, Geometries, LayerTable, LngLat, Snapshot, Source
-from twin.times import SHANGHAI
+from twin.times import SHANGHAI, shown_time
 
 CRS_CHOICES = "wgs84 (EPSG:4326), cgcs2000 (EPSG:4490), EPSG:4549, EPSG:4528, EPSG:32651, gcj02, bd09"
 SOURCE_LABELS = ("synthetic", "schematic", "derived")
@@ -32,6 +32,7 @@ FOR_PEOPLE = (
 )
 """Written so that people can see them; an import recognises them and takes no field from them."""
 ASSUMED_FIELD = Field(ASSUMED, "bool", Words("生命周期为默认值", "The lifecycle is a default"))
+LABELLED_TITLE = Words("数据说明", "Labels")
 EXTRA_TITLE = Words("其他列（JSON）", "Other columns (JSON)")
 
 
@@ -100,7 +101,7 @@ def export_layer(twin: Twin, request: ExportRequest) -> Export:
     snapshot = twin.snapshot(request.as_of, request.known_at)
     area = twin.area(snapshot, request.area) if request.area else None
     table = snapshot.layers[layer.name] if area is None else _inside(snapshot.layers[layer.name], layer, area)
-    columns = _columns(table.frame, layer)
+    columns = (*_columns(table.frame, layer), *_labels(table.frame, snapshot.sources))
     geometry, misplaced = _placed(table, frame)
     about = _about(snapshot, layer, frame, area, table, int(shapely.is_missing(geometry).sum()))
     export = Export(layer, frame, columns, geometry, about)
@@ -156,6 +157,13 @@ def _columns(frame: pd.DataFrame, layer: LayerType) -> tuple[ExportColumn, ...]:
     return (*columns, *_extra(frame, set(fields)), *(_column(f, frame[f.name]) for f in FOR_PEOPLE))
 
 
+def _labels(frame: pd.DataFrame, sources: Mapping[str, Source]) -> list[ExportColumn]:
+    """What has to be said of each feature's data; none if there is nothing."""
+    said = {s.id: " ".join(n for n in SOURCE_LABELS if getattr(s, n)) or None for s in sources.values()}
+    values = [said.get(str(source)) for source in frame["source"]]
+    return [ExportColumn(LABELLED, "text", LABELLED_TITLE, "", values)] if any(values) else []
+
+
 def _column(field: Field, column: pd.Series[Any]) -> ExportColumn:
     values = plain_values(column)
     match field.kind:
@@ -175,7 +183,7 @@ def _column(field: Field, column: pd.Series[Any]) -> ExportColumn:
 
 def _extra(frame: pd.DataFrame, fields: set[str]) -> list[ExportColumn]:
     """One column for what the source had besides the fields; none if there is nothing."""
-    known = {*fields, EXTRA, ASSUMED, "key", "lng", "lat", *(f.name for f in FOR_PEOPLE)}
+    known = {*fields, EXTRA, LABELLED, ASSUMED, "key", "lng", "lat", *(f.name for f in FOR_PEOPLE)}
     others = {name: plain_values(frame[name]) for name in frame.columns if name not in known}
     packed = plain_values(frame[EXTRA]) if EXTRA in frame.columns else [None] * len(frame)
     values = [
@@ -193,11 +201,7 @@ def plain_values(column: pd.Series[Any]) -> list[Any]:
 
 def local_time(text: str) -> str:
     """A stored time as Shanghai writes it, ``2024-05-01T00:00:00+08:00``; in UTC at the end of the calendar."""
-    moment = datetime.fromisoformat(text)
-    try:
-        return moment.astimezone(SHANGHAI).isoformat()
-    except OverflowError:
-        return moment.isoformat()
+    return shown_time(datetime.fromisoformat(text))
 
 
 # Places ----------------------------------------------------------------------------------------------------------------

@@ -36,6 +36,14 @@ def parse_moment(text: str, day: time = time.max) -> datetime:
     )
 
 
+def shown_time(moment: datetime) -> str:
+    """A moment as people in Shanghai read it, ``2026-01-31T16:00:00+08:00``; in UTC at the end of the calendar."""
+    try:
+        return moment.astimezone(SHANGHAI).isoformat()
+    except OverflowError:
+        return moment.astimezone(UTC).isoformat()
+
+
 def stored_time(moment: datetime) -> str:
     """A moment as stores and snapshots keep it: UTC text that compares as it reads, ``2026-01-31T08:00:00.000000Z``.
 

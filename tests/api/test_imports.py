@@ -363,9 +363,12 @@ def test_what_a_stopped_process_left_half_done_is_begun_again(here, status):
 
 def test_what_was_committed_before_a_crash_is_not_committed_again(here):
     number = here.send().json()["id"]
-    here.client.post(f"/imports/{number}/apply")
     place = here.data / "imports" / number / pending.STATE
+    content = (place.parent / pending.CONTENT).read_bytes()
+    here.client.post(f"/imports/{number}/apply")
+    assert not (place.parent / pending.CONTENT).exists(), "what has been applied is kept in the store only"
     place.write_bytes(orjson.dumps({**orjson.loads(place.read_bytes()), "status": "applying"}))
+    (place.parent / pending.CONTENT).write_bytes(content)
     head, client = here.store.head(), here.again()
     for _ in range(200):
         told = client.get(f"/imports/{number}").json()

@@ -375,3 +375,8 @@ def test_what_ended_before_the_import_must_say_when_it_began():
 def test_a_key_that_no_store_could_keep_is_a_fault_of_its_row():
     checked = check(sheet(f"id,lon,lat\n{'x' * 513},121.4,31.1\n{'y' * 512},121.4,31.1"))
     assert [(f.where, f.column) for f in checked.faults] == [("row 2", "id")]
+
+
+def test_a_key_that_excel_made_a_number_is_a_fault():
+    checked = check(sheet("id,lon,lat\n3.10112E+19,121.4,31.1\n31011200001320000001,121.4,31.1\n1e5x,121.4,31.1"))
+    assert [(f.where, f.value) for f in checked.faults] == [("row 2", "3.10112E+19")]

@@ -133,3 +133,21 @@ def test_names_are_compared_without_case_blanks_and_width() -> None:
     assert normal_name(" Station_ID ") == "stationid"
     assert normal_name("经度(°)") == "经度"
     assert (column_frame("lon_BD09_raw"), column_frame("经度(WGS84)"), column_frame("lon")) == ("bd09", "wgs84", None)
+
+
+@pytest.mark.parametrize("column", [
+    "联系人电话", "移动电话", "手机号码", "负责人电话", "值班电话", "座机", "设备IP", "IP_ADDR", "网关", "子网掩码", "物理地址", "mac_addr", "设备MAC",
+    "contact_phone", "contactPhone", "ContactTel", "mobile", "密码", "password", "身份证号", "contact:telephone", "IPV6地址",
+])  # fmt: skip
+def test_what_names_a_telephone_an_address_of_the_network_or_a_person_is_not_kept(column):
+    mapping = map_columns(sheet(f"id,lon,lat,{column}\na,121.4,31.1,x"), LAYERS["cameras"])
+    assert (mapping.dropped, mapping.extra) == ((column,), ())
+    kept = map_columns(sheet(f"id,lon,lat,{column}\na,121.4,31.1,x"), LAYERS["cameras"], keep_private=True)
+    assert kept.extra == (column,)
+
+
+@pytest.mark.parametrize(
+    "column", ["备注", "stipend", "zip", "telemetry", "machine", "cell_type", "运营商", "移动基站", "地址2"]
+)
+def test_what_only_looks_like_it_is_kept(column):
+    assert map_columns(sheet(f"id,lon,lat,{column}\na,121.4,31.1,x"), LAYERS["cameras"]).extra == (column,)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -109,11 +108,10 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         written(tmp_path / "nowhere", "c.csv", made("chargers"))
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_is_said_so(tmp_path: Path) -> None:
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(Unavailable, match="denied"):
-        written(tmp_path, "c.csv", made("chargers"))
+def test_a_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_bytes(b"")
+    with pytest.raises(Unavailable, match="Not a directory"):
+        written(tmp_path / "folder", "c.csv", made("chargers"))
 
 
 def test_what_is_written_has_the_usual_permissions(tmp_path: Path) -> None:

@@ -314,7 +314,9 @@ class Examiner:
         self._reports.pop(number, None)
         told = None if transaction is None else transaction_to_json(transaction)
         with suppress(Forgotten):
-            return self.pending.put_state(number, status="applied", transaction=told)
+            applied = self.pending.put_state(number, status="applied", transaction=told)
+            self.pending.drop_content(number)
+            return applied
         return replace(before, status="applied", transaction=told)
 
 

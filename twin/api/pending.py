@@ -160,6 +160,10 @@ class Pending:
     def content(self, number: str) -> bytes:
         return self._read(number, CONTENT)
 
+    def drop_content(self, number: str) -> None:
+        """The file is no longer needed, and may hold what is not to be kept."""
+        (self.path(number) / CONTENT).unlink(missing_ok=True)
+
     def put(self, number: str, name: str, content: bytes) -> None:
         """Replace one of an import's files."""
         path = self.path(number)

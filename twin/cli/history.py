@@ -13,6 +13,7 @@ from twin.editing import Signed, Wish, change
 from twin.errors import NotFound
 from twin.layers import layer_named
 from twin.model import LIFECYCLES, Transaction
+from twin.times import shown_time
 
 author_option = click.option("--by", "author", default=None, help="Who; default: the user's name.")
 
@@ -28,9 +29,9 @@ def history(door: Door, layer: str, key: str, as_json: bool) -> None:
     if not versions:
         raise NotFound(f"{layer} 中没有编号 {key}", f"{layer} has no key {key!r}")
     by_number = {t.tx: t for t in door.twin.store.transactions()}
-    rows = [{"version": v, "tx": tx, "tx_to": to, "valid_from": r.valid_from.isoformat(),
-             "valid_to": r.valid_to.isoformat() if r.valid_to else None, "lifecycle": r.lifecycle, "name": r.name,
-             "lng": r.lng, "lat": r.lat, "recorded_at": by_number[tx].at.isoformat(), "author": by_number[tx].author,
+    rows = [{"version": v, "tx": tx, "tx_to": to, "valid_from": shown_time(r.valid_from),
+             "valid_to": shown_time(r.valid_to) if r.valid_to else None, "lifecycle": r.lifecycle, "name": r.name,
+             "lng": r.lng, "lat": r.lat, "recorded_at": shown_time(by_number[tx].at), "author": by_number[tx].author,
              "reason": by_number[tx].reason}
             for v, tx, to, r in versions]  # fmt: skip
     if as_json:
@@ -107,7 +108,7 @@ def transition(
     if as_json:
         print_json({"layer": layer, "key": key, "lifecycle": state, "version": edited.version,
                     "valid_from": edited.record.valid_from.isoformat(), **_told(edited.transaction)})  # fmt: skip
-    since = edited.record.valid_from.isoformat()
+    since = shown_time(edited.record.valid_from)
     if edited.transaction is None:
         door.say(f"{layer} {key} 自 {since} 起已是 {state}，无需写入", f"{layer} {key} is {state} from {since} already")
     else:
@@ -119,7 +120,7 @@ def transition(
 
 
 def _told(t: Transaction | None) -> dict[str, Any]:
-    return {} if t is None else {"tx": t.tx, "at": t.at.isoformat(), "author": t.author, "reason": t.reason, "source": t.source,
+    return {} if t is None else {"tx": t.tx, "at": shown_time(t.at), "author": t.author, "reason": t.reason, "source": t.source,
             "n_edits": t.n_edits}  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -23,7 +23,8 @@ from twin.layers.diff import ImportDiff, diff, timelines_of
 from twin.layers.file_duplicates import duplicates_of_file
 from twin.layers.frame_check import FrameCheck, check_frame
 from twin.layers.halo import HALO_M, halo
-from twin.layers.mapping import map_columns
+from twin.layers.mapping import map_columns, says_origin
+from twin.layers.own_columns import labels_of
 from twin.layers.profile import Profile, choose_profile, specialised
 from twin.layers.profile_rows import shape
 from twin.layers.states import may_follow, refusal
@@ -65,7 +66,7 @@ def examine(
         FrameUndeclared: no frame is declared, or the file's own says another.
         MappingAmbiguous, InvalidInput, NotFound, InverseNotAllowed: as the steps say.
     """
-    layer = layer_named(request.layer)
+    layer, raw = layer_named(request.layer), table
     profile = choose_profile(profiles, layer.name, table, request.profile)
     if profile is not None:
         layer = specialised(layer, profile)
@@ -91,19 +92,26 @@ def examine(
     )
     _log_inverse(frame, table, checked)
     progress("compare", 0.6)
+    labels = labels_of(table, mapping.ours)
     checked = replace(
-        checked, records=_with_assumed(checked), warnings=(*checked.warnings, *_disagreeing(table, frame))
+        checked,
+        records=_with_assumed(checked),
+        warnings=(*checked.warnings, *_disagreeing(table, frame), *_labelled(labels)),
     )
     held = timelines_of(twin.store.open_versions(layer.name))
+    if says_origin(mapping) and "valid_from" in checked.given:
+        is_new = np.array([r.key not in held for r in checked.records], bool)
+        checked = replace(checked, given={**checked.given, "valid_from": checked.given["valid_from"] & is_new})
     difference = diff(checked.records, held, source_id, checked.given, now, mapping.columns)
     checked = replace(checked, faults=(*checked.faults, *_steps_back(difference)))
     progress("frame", 0.8)
     answer = _frame_check(table, layer, checked, frame, snapshot)
     progress("duplicates", 0.9)
     return ImportReport(
-        request=request, table=table, profile=None if profile is None else profile.id, frame=frame, mapping=mapping,
+        request=request, raw=raw, table=table, profile=None if profile is None else profile.id, frame=frame, mapping=mapping,
         checked=checked, difference=difference,
-        source=Source(source_id, table.name, frame.name, request.synthetic, request.schematic, request.derived,
+        source=Source(source_id, table.name, frame.name, request.synthetic or "synthetic" in labels,
+                      request.schematic or "schematic" in labels, request.derived or "derived" in labels,
                       request.licence or str(table.metadata.get("licence", "")), table.sha256),
         frame_check=answer,
         twice=duplicates_of_file(layer, checked.records, snapshot.layers.get(layer.name), source_id),
@@ -155,6 +163,16 @@ def _disagreeing(table: RawTable, frame: Frame) -> tuple[Words, ...]:
             f"文件自称 {said}，声明的是 {frame.name}，以声明为准",
             f"the file says {said}; {frame.name} was declared, and is taken",
         ),
+    )
+
+
+def _labelled(labels: Collection[str]) -> tuple[Words, ...]:
+    """What one of our own exports says of its rows is taken over."""
+    if not labels:
+        return ()
+    said = ", ".join(sorted(labels))
+    return (
+        Words(f"文件中的数据标有 {said}，已沿用", f"the file's data are labelled {said}; the labels are taken over"),
     )
 
 

@@ -56,9 +56,10 @@ class Whereabouts:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import would do. ``profile`` is the id of the one that was used."""
+    """What an import would do. ``raw`` is the file as read, ``table`` as the profile shaped it; ``profile`` is its id."""
 
     request: ImportRequest
+    raw: RawTable
     table: RawTable
     profile: str | None
     frame: Frame

@@ -21,6 +21,11 @@ NO_ADDRESS = Words(
     "编号不能作为网址的一部分（不可含控制字符、为 . 或 ..、以 /versions 结尾）",
     "the key cannot be part of an address: no control characters, not . or .., not ending in /versions",
 )
+SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2}", re.ASCII)
+DIGITS_LOST = Words(
+    "编号被 Excel 改成了科学计数，位数已丢失；请从原系统重新导出，并把该列设为文本",
+    "Excel made a number of the key and its digits are lost: export it anew, with the column as text",
+)
 SHOWN_AS_DEFAULT = ("online", "valid_from", "level")
 """Fields without a default value whose absence is still worth a line in the report."""
 
@@ -66,6 +71,7 @@ def key_faults(column: Column) -> list[tuple[int, Fault]]:
     faults = [column.fault(at, Words("编号为空", "the key is blank")) for at in positions(column.parsed.blank)]
     too_long = Words(f"编号过长，最多 {MAX_KEY} 个字符", f"the key is too long: at most {MAX_KEY} characters")
     faults += [column.fault(at, too_long) for at, key in enumerate(column.cells) if len(key) > MAX_KEY]
+    faults += [column.fault(at, DIGITS_LOST) for at, key in enumerate(column.cells) if SCIENTIFIC.fullmatch(key)]
     faults += [column.fault(at, NO_ADDRESS) for at, key in enumerate(column.cells) if UNREACHABLE.search(key)]
     first: dict[str, int] = {}
     for at, key in enumerate(column.cells):

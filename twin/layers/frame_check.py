@@ -103,6 +103,8 @@ def check_frame(
             break
     else:
         return _answer(readings, declared, len(positions), {}, FEW_INSIDE)
+    if len(readings) == 1 and declared.pipeline is not None:
+        return _answer(readings, declared, len(positions), {}, NO_RIVAL)
     leaders: dict[Basis, Reading] = {}
     if leader := _area_leader(readings):
         leaders["areas"] = leader
@@ -159,6 +161,7 @@ NO_LEAD = Words(
     "各坐标系之间的差别不超出偶然（例如点都远离边界）",
     "the frames differ no more than by chance (for instance, all points lie well inside)",
 )
+NO_RIVAL = Words("没有其他坐标系可供比较", "there is no other frame to compare with")
 CONTRADICTION = Words("区域与道路的指向互相矛盾", "areas and streets contradict each other")
 BASIS_WORDS: dict[Basis, Words] = {"areas": Words("区域", "areas"), "roads": Words("道路", "streets")}
 

@@ -32,7 +32,15 @@ PRIVATE = frozenset((
     "ip", "ipv4", "ipv6", "ip地址", "ipv4地址", "ipv6地址", "mac", "mac地址", "macaddress", "ipaddress", "phone",
     "telephone", "tel", "电话", "手机", "手机号", "联系电话", "联系方式", "管理单位联系方式",
 ))  # fmt: skip
-"""Columns that are not kept (network addresses, telephones)."""
+"""Columns that are not kept (network addresses, telephones, what signs somebody in or names a person)."""
+WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
+PRIVATE_WORDS = frozenset(
+    "ip ipv4 ipv6 ipaddr ipaddress mac macaddr macaddress gateway netmask phone telephone tel mobile cellphone fax password passwd pwd "
+    "email".split()
+)
+PRIVATE_PART = re.compile("电话|手机|座机|传真|联系方式|邮箱|身份证|密码|网关|子网掩码|物理地址")
+ORIGINS = frozenset(("安装时间", "投运时间", "建成时间"))
+"""Columns for ``valid_from`` that say when a thing began to be there, not since when it is as it is."""
 AREA_KEYS = ("zone",)
 
 
@@ -134,10 +142,19 @@ def map_columns(
     return ColumnMap(columns=columns, constants=constants, where=where, extra=extra, dropped=dropped, ours=ours)
 
 
+def says_origin(mapping: ColumnMap) -> bool:
+    """Whether the dates of a file are those of its things' beginning."""
+    return normal_name(mapping.columns.get("valid_from", "")) in ORIGINS
+
+
 def is_private(column: str, layer: LayerType) -> bool:
-    """Whether a column (or the last part of a dotted one) is named for what is not kept."""
+    """Whether a column is named for what is not kept: a whole name, or a word within it (``设备IP``, ``contactPhone``)."""
     names = {normal_name(column), normal_name(column.rpartition(".")[2])}
-    return not names.isdisjoint(PRIVATE | layer.private)
+    plain = unicodedata.normalize("NFKC", column)
+    words = {word.casefold() for word in WORD.findall(plain)}
+    return not (
+        names.isdisjoint(PRIVATE | layer.private) and words.isdisjoint(PRIVATE_WORDS) and not PRIVATE_PART.search(plain)
+    )
 
 
 def _targets(layer: LayerType) -> dict[str, Field]:

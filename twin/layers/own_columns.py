@@ -21,6 +21,8 @@ from twin.layers.table import RawTable
 from twin.layers.values import YES
 
 FOR_PEOPLE = ("source", "version", "cell")
+LABELLED = "labels"
+"""What has to be said of a row's data (``synthetic`` …), in exports of data of which something has."""
 EXTRA = "extra"
 ASSUMED = f"lifecycle{ASSUMED_SUFFIX}"
 WKT = "geometry_wkt"
@@ -70,7 +72,14 @@ def own_columns(columns: Sequence[str], table_format: str) -> tuple[str, ...]:
     """
     if not set(FOR_PEOPLE) <= set(columns):
         return tuple(c for c in columns if c in ANNOTATIONS)
-    ours = {*ANNOTATIONS, *FOR_PEOPLE, ASSUMED, SHORT_NAMES[ASSUMED], *(("id",) if table_format == "geojson" else ())}
+    ours = {
+        *ANNOTATIONS,
+        *FOR_PEOPLE,
+        LABELLED,
+        ASSUMED,
+        SHORT_NAMES[ASSUMED],
+        *(("id",) if table_format == "geojson" else ()),
+    }
     return tuple(c for c in columns if c in ours)
 
 
@@ -88,6 +97,13 @@ def sources_of(table: RawTable, ours: Sequence[str], known: Collection[str], sou
     if "source" not in ours:
         return [source_id] * table.n_rows
     return [text if text in known else source_id for text in table.text("source")]
+
+
+def labels_of(table: RawTable, ours: Sequence[str]) -> frozenset[str]:
+    """What one of our exports says of any of its rows."""
+    if LABELLED not in ours:
+        return frozenset()
+    return frozenset(label for text in set(table.text(LABELLED)) for label in text.split())
 
 
 def unpacked(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,7 +128,8 @@ def _said(value: Any, lang: str) -> str:
 
 
 def _write_rows(book: Any, report: ImportReport, lang: str) -> None:
-    table, layer = report.table, layer_named(report.checked.layer)
+    table = report.raw if len(report.raw.columns.columns) else report.table
+    layer = layer_named(report.checked.layer)
     names = [str(c) for c in table.columns.columns]
     head, ours = book.add_format({"bold": True, "bottom": 1}), book.add_format({"bg_color": OURS_FILL})
     faulty = book.add_format({"bg_color": FAULTY_FILL, "font_color": "#A63A00"})
