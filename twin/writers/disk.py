@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from twin.errors import Unavailable
@@ -33,7 +34,8 @@ def write_files(folder: Path, files: Mapping[str, bytes], stale: Sequence[str] =
         _flush_folder(folder)
     except OSError as problem:
         for part in parts:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
         raise unwritable(folder, problem) from None
     return tuple(parts.values())
 
