@@ -172,7 +172,7 @@ def end(twin: Twin, layer: str, key: str, at: datetime | None, signed: Signed) -
 
 
 def _commit(twin: Twin, edit: Edit, signed: Signed, sources: Sequence[Source]) -> Edited:
-    known = twin.store.sources()
+    known = {source.id: source for _, source in twin.store.sources()}
     fresh = [source for source in sources if known.get(source.id) != source]
     transaction = twin.commit([edit], author=signed.author, reason=signed.reason, sources=fresh)
     ours = [

@@ -44,8 +44,8 @@ class Store(Protocol):
         """What holds at ``as_of`` as known at ``known_at``; None: by all that is recorded."""
         ...
 
-    def sources(self) -> dict[str, Source]:
-        """The sources by id, as they are described now."""
+    def sources(self) -> list[tuple[int, Source]]:
+        """Every description of a source with the transaction that recorded it, oldest first."""
         ...
 
     def commit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 from pathlib import Path
@@ -124,6 +125,8 @@ def test_history_and_audit_say_who_when_and_why(loaded):
     assert (version["version"], version["name"]) == (1, "甲站")
     rows = json.loads(loaded("audit", "--json").stdout)
     assert [(r["author"], r["reason"]) for r in rows][1] == ("li", "spring survey")
+    read = Path("chargers.csv").read_bytes()
+    assert (rows[1]["file"], rows[1]["sha256"]) == ("chargers.csv", hashlib.sha256(read).hexdigest())
 
 
 def test_lists_of_what_there_is(loaded):

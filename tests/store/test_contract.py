@@ -199,7 +199,7 @@ def test_what_is_recorded_later_is_never_known_earlier(store):
     assert [row[0] for row in store.state(LATER, None).rows["chargers"]] == ["k0", "k1", "k2", "k3"]
 
 
-def test_the_sources_are_told_as_they_are_described_now(store):
+def test_every_description_of_a_source_is_told_with_its_transaction(store):
     commit(store, Edit("add", A), sources=[HAND])
     commit(store, sources=[replace(HAND, licence="new")], at=T2)
-    assert store.sources() == {HAND.id: replace(HAND, licence="new")}
+    assert store.sources() == [(1, HAND), (2, replace(HAND, licence="new"))]

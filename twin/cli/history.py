@@ -12,7 +12,7 @@ from twin.cli.common import Door, Moment, json_option, pass_door, print_json, pr
 from twin.editing import Signed, Wish, change
 from twin.errors import NotFound
 from twin.layers import layer_named
-from twin.model import LIFECYCLES, Transaction
+from twin.model import LIFECYCLES, Source, Transaction
 from twin.times import shown_time
 
 author_option = click.option("--by", "author", default=None, help="Who; default: the user's name.")
@@ -49,11 +49,14 @@ def audit(door: Door, tx: int | None, as_json: bool) -> None:
     if tx is not None:
         _print_touched(door, tx, as_json)
         return
-    rows = [_told(t) for t in door.twin.store.transactions()]
+    files = {(tx, s.id): s for tx, s in door.twin.store.sources()}
+    rows = [{**_told(t), **_file(files.get((t.tx, t.source)))} for t in door.twin.store.transactions()]
     if as_json:
         print_json(rows)
     else:
-        print_table(("tx", "at", "author", "reason", "source", "edits"), [list(r.values()) for r in rows])
+        header = ("tx", "at", "author", "reason", "source", "edits", "file", "sha256")
+        shown = [{**r, "sha256": (r["sha256"] or "")[:12] or None} for r in rows]
+        print_table(header, [list(r.values()) for r in shown])
 
 
 def _print_touched(door: Door, tx: int, as_json: bool) -> None:
@@ -117,6 +120,11 @@ def transition(
             f"{layer} {key} 自 {since} 起为 {state}（事务 {tx}）",
             f"{layer} {key} is {state} from {since} (transaction {tx})",
         )
+
+
+def _file(source: Source | None) -> dict[str, Any]:
+    """What was read: the file's name and the hash of its bytes."""
+    return {"file": source.title if source else None, "sha256": source.sha256 or None if source else None}
 
 
 def _told(t: Transaction | None) -> dict[str, Any]:

@@ -123,8 +123,8 @@ class MemoryStore:
                 for key, versions in self._touched(tx).items()
             ]
 
-    def sources(self) -> dict[str, Source]:
-        return {s.id: s for _, s in self._sources}
+    def sources(self) -> list[tuple[int, Source]]:
+        return list(self._sources)
 
     def wait(self, head: int, timeout_s: float) -> int:
         return wait_for_change(head, timeout_s, self.head, self._bell, self._bell.wait)

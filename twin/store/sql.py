@@ -156,9 +156,9 @@ class SqlStore(ABC):
             c.execute(sa.insert(t.grid).values(tx=number, **_fields(grid)))
         self.announce(c, number)
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> list[tuple[int, Source]]:
         with self.reading() as c:
-            return {s.id: s for _, s in q.sources_of(c)}
+            return q.sources_of(c)
 
     def touched(self, tx: int) -> list[tuple[str, str, list[Record], list[Record]]]:
         with self.reading() as c:
