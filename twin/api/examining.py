@@ -9,7 +9,6 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
@@ -36,12 +35,11 @@ from twin.engine import Twin
 from twin.errors import Conflict, FrameUndeclared, InvalidInput, MappingAmbiguous, TwinError, Unavailable
 from twin.ingest import ImportReport, ImportRequest, apply, examine
 from twin.ingest.apply import refuse_faulty
-from twin.ingest.grids import GridReport, apply_grid, examine_grid, grid_report_to_json
+from twin.ingest.grids import GridReport, apply_grid, examine_raster, grid_report_to_json
 from twin.ingest.told import report_to_json
 from twin.layers.mapping import parse_pairs
-from twin.model import Source, Transaction
+from twin.model import Transaction
 from twin.opening import open_profiles
-from twin.ports import GridFile
 from twin.readers.raster import RASTERS, inspect_grid
 from twin.settings import Settings
 from twin.writers.annotated import write_annotated
@@ -245,11 +243,12 @@ class Examiner:
         return self._table(form, content, tell)
 
     def _raster(self, form: ImportForm, content: bytes) -> GridReport:
-        name = form.layer or POPULATION
-        frame = inspect_grid(content, form.file).crs
-        source = Source(form.source or f"{name}:{form.file}", form.file, frame[:64], form.synthetic, form.schematic, form.derived,
-                        form.licence, sha256(content).hexdigest())  # fmt: skip
-        return examine_grid(self.twin, GridFile(name, form.unit, source.id, content), source)
+        request = ImportRequest(
+            form.layer or POPULATION, None, form.source, synthetic=form.synthetic, schematic=form.schematic,
+            derived=form.derived, licence=form.licence,
+        )  # fmt: skip
+        crs = inspect_grid(content, form.file).crs
+        return examine_raster(self.twin, content, request, file=form.file, crs=crs, unit=form.unit)
 
     def _table(self, form: ImportForm, content: bytes, tell: Teller) -> ImportReport:
         from twin.readers import read_table

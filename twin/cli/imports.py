@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,15 +12,14 @@ from typing import Any
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
-from twin.errors import BadParameter, NotFound, Words
+from twin.errors import BadParameter, Words
 from twin.ingest import ImportReport, ImportRequest, Progress, apply, examine
 from twin.ingest.apply import refuse_faulty
-from twin.ingest.grids import GridReport, apply_grid, examine_grid, grid_report_to_json
+from twin.ingest.grids import GridReport, apply_grid, examine_raster, grid_report_to_json
 from twin.ingest.told import report_to_json
 from twin.layers import LAYERS
 from twin.layers.mapping import parse_pairs
-from twin.model import Source, Transaction
-from twin.ports import GridFile
+from twin.model import Transaction
 from twin.readers.raster import RASTERS, inspect_grid
 
 N_FAULTS_SHOWN, N_DUPLICATES_SHOWN = 20, 5
@@ -134,14 +132,15 @@ def _examine_table(door: Door, file: Path, told: dict[str, Any], progress: Progr
 
 
 def _examine_raster(door: Door, file: Path, told: dict[str, Any]) -> GridReport:
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(f"没有文件 {file}", f"there is no file {file}") from None
-    name, facts = told["layer"], inspect_grid(content, file.name)
-    source = Source(told["source_id"] or f"{name}:{file.name}", file.name, facts.crs[:64], told["synthetic"], told["schematic"],
-                    told["derived"], told["licence"], hashlib.sha256(content).hexdigest())  # fmt: skip
-    return examine_grid(door.twin, GridFile(name, told["unit"], source.id, content), source)
+    from twin.readers import file_bytes
+
+    content = file_bytes(file)
+    request = ImportRequest(
+        told["layer"], None, told["source_id"], synthetic=told["synthetic"], schematic=told["schematic"],
+        derived=told["derived"], licence=told["licence"],
+    )  # fmt: skip
+    crs = inspect_grid(content, file.name).crs
+    return examine_raster(door.twin, content, request, file=file.name, crs=crs, unit=told["unit"])
 
 
 def _write_report(door: Door, report: ImportReport, out: Path) -> None:

@@ -19,7 +19,7 @@ from twin.frames import Frame, parse_frame
 from twin.ingest.report import ImportReport, ImportRequest, Progress, Whereabouts
 from twin.layers import LAYERS, LayerType, layer_named
 from twin.layers.check import Checked, check_table
-from twin.layers.diff import ImportDiff, diff, timelines_of
+from twin.layers.diff import ImportDiff, Timelines, diff, timelines_of
 from twin.layers.file_duplicates import duplicates_of_file
 from twin.layers.frame_check import FrameCheck, check_frame
 from twin.layers.halo import HALO_M, halo
@@ -66,13 +66,8 @@ def examine(
         FrameUndeclared: no frame is declared, or the file's own says another.
         MappingAmbiguous, InvalidInput, NotFound, InverseNotAllowed: as the steps say.
     """
-    layer, raw = layer_named(request.layer), table
-    profile = choose_profile(profiles, layer.name, table, request.profile)
-    if profile is not None:
-        layer = specialised(layer, profile)
-        table = shape(profile, table, layer, request.where, keep_private=request.keep_private)
-    elif table.document is not None:
-        raise _uncut(table, layer, profiles)
+    raw = table
+    profile, layer, table = _shaped(table, request, profiles)
     frame = _declared_frame(table, request)
     where = None if profile is not None else request.where
     mapping = map_columns(table, layer, request.overrides, where, keep_private=request.keep_private)
@@ -99,9 +94,8 @@ def examine(
         warnings=(*checked.warnings, *_disagreeing(table, frame), *_labelled(labels)),
     )
     held = timelines_of(twin.store.open_versions(layer.name))
-    if says_origin(mapping) and "valid_from" in checked.given:
-        is_new = np.array([r.key not in held for r in checked.records], bool)
-        checked = replace(checked, given={**checked.given, "valid_from": checked.given["valid_from"] & is_new})
+    if says_origin(mapping):
+        checked = _dating_new_ones_only(checked, held)
     difference = diff(checked.records, held, source_id, checked.given, now, mapping.columns)
     checked = replace(checked, faults=(*checked.faults, *_steps_back(difference)))
     progress("frame", 0.8)
@@ -110,13 +104,40 @@ def examine(
     return ImportReport(
         request=request, raw=raw, table=table, profile=None if profile is None else profile.id, frame=frame, mapping=mapping,
         checked=checked, difference=difference,
-        source=Source(source_id, table.name, frame.name, request.synthetic or "synthetic" in labels,
-                      request.schematic or "schematic" in labels, request.derived or "derived" in labels,
-                      request.licence or str(table.metadata.get("licence", "")), table.sha256),
+        source=_source(source_id, table, frame, request, labels),
         frame_check=answer,
         twice=duplicates_of_file(layer, checked.records, snapshot.layers.get(layer.name), source_id),
         where=_whereabouts(layer, checked.records, snapshot.areas_at("district")),
     )  # fmt: skip
+
+
+def _shaped(
+    table: RawTable, request: ImportRequest, profiles: Sequence[Profile]
+) -> tuple[Profile | None, LayerType, RawTable]:
+    """The profile, if one is named or recognises the file, and the layer and table as it makes them."""
+    layer = layer_named(request.layer)
+    profile = choose_profile(profiles, layer.name, table, request.profile)
+    if profile is not None:
+        layer = specialised(layer, profile)
+        return profile, layer, shape(profile, table, layer, request.where, keep_private=request.keep_private)
+    if table.document is not None:
+        raise _uncut(table, layer, profiles)
+    return None, layer, table
+
+
+def _dating_new_ones_only(checked: Checked, held: Timelines) -> Checked:
+    """Dates that say when a thing began say nothing of since when a thing that is held is as it is."""
+    if "valid_from" not in checked.given:
+        return checked
+    is_new = np.array([r.key not in held for r in checked.records], bool)
+    return replace(checked, given={**checked.given, "valid_from": checked.given["valid_from"] & is_new})
+
+
+def _source(source_id: str, table: RawTable, frame: Frame, request: ImportRequest, labels: Collection[str]) -> Source:
+    """The set that the records belong to, with the labels of the request and of the file itself."""
+    said = {name: getattr(request, name) or name in labels for name in ("synthetic", "schematic", "derived")}
+    licence = request.licence or str(table.metadata.get("licence", ""))
+    return Source(source_id, table.name, frame.name, **said, licence=licence, sha256=table.sha256)
 
 
 def default_source_id(layer: LayerType, table: RawTable, request: ImportRequest) -> str:

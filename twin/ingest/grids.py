@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from twin.coverage.scope import assign_to_areas
 from twin.engine import Twin
 from twin.errors import BadParameter
+from twin.ingest.report import ImportRequest
 from twin.layers import LAYERS
 from twin.model import DemandGrid, Source, Transaction
 from twin.ports import GridFile
@@ -38,6 +40,14 @@ class GridReport:
     @property
     def total(self) -> float:
         return float(self.grid.values.sum())
+
+
+def examine_raster(twin: Twin, content: bytes, request: ImportRequest, *, file: str, crs: str, unit: str) -> GridReport:
+    """The dry run of a file's bytes: ``request.layer`` is the raster's name, ``crs`` what the file says of its frame."""
+    source_id = request.source_id or f"{request.layer}:{file}"
+    source = Source(source_id, file, crs[:64], request.synthetic, request.schematic, request.derived, request.licence,
+                    sha256(content).hexdigest())  # fmt: skip
+    return examine_grid(twin, GridFile(request.layer, unit, source_id, content), source)
 
 
 def examine_grid(twin: Twin, file: GridFile, source: Source) -> GridReport:

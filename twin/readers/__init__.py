@@ -18,7 +18,7 @@ from twin.readers.shapefile import read_shapefile, read_zipped
 from twin.readers.source import MAX_BYTES, SourceFile
 from twin.readers.vector import read_flatgeobuf, read_geopackage, read_kml
 
-__all__ = ["READERS", "RawTable", "read_table"]
+__all__ = ["READERS", "RawTable", "file_bytes", "read_table"]
 
 READERS: dict[str, Callable[[SourceFile], RawTable]] = {
     ".xlsx": read_excel,
@@ -66,14 +66,14 @@ def read_table(
             f"不支持的文件 {name!r}；可用的格式：{known}", f"cannot read {name!r}; endings that work: {known}"
         )
     path = None if isinstance(source, bytes) else Path(source)
-    content = source if isinstance(source, bytes) else _content(Path(source))
+    content = source if isinstance(source, bytes) else file_bytes(Path(source))
     if not content or content.isspace():
         raise InvalidInput(f"{name} 是空文件", f"{name} is empty")
     siblings = _siblings(path) if path is not None and ending == ".shp" else {}
     return geometry_from_wkt(reader(SourceFile(content, name, table, layer, siblings)))
 
 
-def _content(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
     """A file's bytes.
 
     An SQLite file that some program has open is not even opened: closing it would drop the locks that this process may
@@ -103,4 +103,4 @@ def _siblings(path: Path) -> dict[str, Callable[[], bytes]]:
     """The files of the same name with other endings, whatever their case."""
     stem = path.stem.lower()
     beside = [other for other in sorted(path.resolve().parent.iterdir()) if other.stem.lower() == stem]
-    return {other.suffix.lower(): lambda other=other: _content(other) for other in beside}  # type: ignore[misc]
+    return {other.suffix.lower(): lambda other=other: file_bytes(other) for other in beside}  # type: ignore[misc]
