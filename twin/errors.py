@@ -108,6 +108,18 @@ class MustMatch(InvalidInput):
     code = "if-match-required"
 
 
+class Unauthenticated(TwinError):
+    """Nobody has said who asks, or what was shown as proof is not valid."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(TwinError):
+    """Whoever asks may not see or do this."""
+
+    code = "role"
+
+
 class NotFound(TwinError, LookupError):
     code = "not-found"
 

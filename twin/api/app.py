@@ -5,7 +5,20 @@ from __future__ import annotations
 from fastapi import Depends, FastAPI
 
 from twin import __version__
-from twin.api import coverage, docs, edits, features, health, imports, map_page, problems, schema_files, tiles, what_if
+from twin.api import (
+    coverage,
+    docs,
+    edits,
+    features,
+    health,
+    imports,
+    landing,
+    map_page,
+    problems,
+    schema_files,
+    tiles,
+    what_if,
+)
 from twin.api.language import language
 from twin.api.params import known_parameters_only
 from twin.api.security import Rim
@@ -14,7 +27,7 @@ from twin.engine import Twin
 from twin.settings import Settings
 
 ROUTERS = (
-    edits.router, imports.router, features.router, tiles.router, coverage.router, what_if.router, schema_files.router, health.router, docs.router,
+    edits.router, imports.router, landing.router, features.router, tiles.router, coverage.router, what_if.router, schema_files.router, health.router, docs.router,
     map_page.router,
 )  # fmt: skip
 

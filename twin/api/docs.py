@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from twin.api.features import OPENAPI
+from twin.api.landing import OPENAPI
 from twin.api.problems import MEDIA_TYPE, STATUS
 from twin.api.replies import Packed, json_reply, packed_reply, reply
 from twin.coverage import RULES
