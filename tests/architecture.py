@@ -15,7 +15,7 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("errors", frozenset({"errors"})),
     ("kernel", frozenset({"model", "frames", "offsets", "cells", "plan", "ports", "times"})),
     ("domain", frozenset({"layers", "coverage"})),
-    ("engine", frozenset({"engine", "ingest", "editing", "export", "kept", "access", "following"})),
+    ("engine", frozenset({"engine", "ingest", "editing", "export", "kept", "access", "following", "snapshots"})),
     ("adapters", frozenset({"store", "readers", "writers", "demo"})),
     ("doors", frozenset({"api", "cli", "maps", "notebook", "opening", "settings", "__main__"})),
 )
@@ -29,7 +29,7 @@ PURE_IMPORTS = frozenset({
     # of the standard library, what knows no file, clock, network, process and no hidden randomness
     "__future__", "abc", "ast", "base64", "binascii", "bisect", "collections", "concurrent", "contextlib", "copy", "dataclasses",
     "datetime", "decimal", "difflib", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "itertools",
-    "json", "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap", "tomllib", "types",
+    "json", "marshal", "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap", "tomllib", "types",
     "typing", "unicodedata", "warnings", "zlib", "zoneinfo",
 })  # fmt: skip
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import hashlib
-import marshal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import RLock
@@ -14,7 +11,6 @@ from typing import Any
 
 import orjson
 import shapely
-from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage import RULES
@@ -23,21 +19,18 @@ from twin.coverage.counting import NoData
 from twin.coverage.readings import Readings, all_readings
 from twin.coverage.result import AreaRow, CellTable, Evaluation, Explanation, Gap, Headline, Result, Scene
 from twin.coverage.scope import Scope, scope_of_polygon
-from twin.errors import BadParameter, NotFound, RuleUnready, Unavailable
+from twin.errors import BadParameter, NotFound, RuleUnready, TwinError
 from twin.kept import Kept
-from twin.layers import LAYERS
-from twin.layers.tabulate import areas_of, table_of
 from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transaction
 from twin.plan import Clause, Plan
-from twin.ports import GridFile, Store, StoredState
+from twin.ports import GridFile, Store
+from twin.snapshots import Read, brought_up_to_date, collector_paused, read
 
 POSITION_ERROR_M = 10.0
 LARGEST_ERROR_M = 1000.0
 N_KEPT = 64
 N_KEPT_OF_THE_PAST = 4
 """Evaluations at other times hold snapshots of their own, some 70 MB each."""
-PLAIN_MARSHAL = 2
-"""The last format that writes equal values as equal bytes (no references, no interning)."""
 
 
 class Twin:
@@ -56,42 +49,42 @@ class Twin:
         self.store, self.plan, self.read_grid, self._clock = store, plan, read_grid, clock
         self._lock, self._judging = RLock(), RLock()
         self._present: Present | None = None
+        self._committed = 0
+        self.followed = False
+        """Whether a follower keeps the present snapshot up to date."""
+        self.failure: TwinError | None = None
+        """Why the follower cannot."""
         self._past_evaluations: Kept[OneAtATime] = Kept(N_KEPT_OF_THE_PAST)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
-        """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes."""
-        if as_of is not None or known_at is not None:
-            now = self._clock()
-            return replace(self._load(as_of or now, known_at, now)[0], is_present=False)
-        with self._lock:
-            head, held = self.store.head(), self._present
-            now = self._clock()
-            if held is None or held.head != head or _passed(held.next_change, now):
-                snapshot, next_change = self._load(now, None, now)
-                before = held.evaluations if held else Kept(0)
-                held = self._present = Present(head, next_change, snapshot, Kept(N_KEPT), before)
-            return held.snapshot
-
-    def _load(self, as_of: datetime, known_at: datetime | None, now: datetime) -> tuple[Snapshot, datetime | None]:
-        """What is held at ``as_of``; by all that is recorded, whatever the clocks of those who did, unless ``known_at``.
+        """What holds at ``as_of`` as known at ``known_at``; both default to now. The present one is kept until it changes.
 
         Raises:
-            Unavailable: what the store gives cannot be read.
+            Unavailable: the store cannot be read now.
         """
-        with collector_paused():
-            state = self.store.state(as_of, known_at)
-            try:
-                layers = {name: table_of(kind, state.rows.get(name, ())) for name, kind in LAYERS.items()}
-            except (orjson.JSONDecodeError, ShapelyError) as reason:
-                raise Unavailable(
-                    f"存储中的内容已损坏（{reason}）；请用 twin check 查明，并用备份恢复",
-                    f"what the store holds is damaged ({reason}): twin check says where; restore a backup",
-                ) from None
-        grids = {grid.name: self.read_grid(grid) for grid in state.grids}
-        areas = areas_of(layers["areas"])
-        snapshot = Snapshot(content_id(state), layers, areas, grids, state.sources, as_of, known_at or now)
-        return snapshot, state.next_change
+        if as_of is not None or known_at is not None:
+            now = self._clock()
+            past = read(self.store, self.read_grid, as_of or now, known_at, now).snapshot
+            return replace(past, is_present=False)
+        held = self._present
+        if self.followed and held is not None:
+            if self.failure is not None:
+                raise self.failure
+            if held.read.head >= self._committed and not _passed(held.read.next_change, self._clock()):
+                return held.read.snapshot
+        return self.refresh()[0]
+
+    def refresh(self) -> tuple[Snapshot, int]:
+        """What holds now, after a look at the store, and the last transaction in it."""
+        with self._lock:
+            held, now = self._present, self._clock()
+            if held is None:
+                self._present = held = Present(read(self.store, self.read_grid, now, None, now), Kept(N_KEPT), Kept(0))
+            elif held.read.head != self.store.head() or _passed(held.read.next_change, now):
+                news = brought_up_to_date(held.read, self.store, self.read_grid, now)
+                self._present = held = Present(news, Kept(N_KEPT), held.evaluations)
+            return held.read.snapshot, held.read.head
 
     def area(self, snapshot: Snapshot, code: str) -> Area:
         """The area of that code.
@@ -169,7 +162,7 @@ class Twin:
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
         question = (clause.id, scope.area.code, scope.area.digest, told)
         present = self._present
-        if present is None or present.snapshot is not snapshot or not scope.area.code:
+        if present is None or present.read.snapshot is not snapshot or not scope.area.code:
             key = (snapshot.id, snapshot.as_of, snapshot.known_at, *question)
             return self._past_evaluations.get(
                 key, lambda: self._evaluate(snapshot, clause, scope, settings, self._needed(snapshot, clause, scope))
@@ -229,7 +222,7 @@ class Twin:
     ) -> Transaction:  # fmt: skip
         """Record edits in one transaction, now."""
         with collector_paused():
-            return self.store.commit(
+            done = self.store.commit(
                 edits,
                 author=author,
                 reason=reason,
@@ -238,25 +231,20 @@ class Twin:
                 grids=grids,
                 replace_all=replace_all,
             )
+        return self._recorded_here(done)
 
     def revert(self, tx: int, *, author: str, reason: str) -> Transaction:
         """Undo a transaction by a new one. Raises what ``Store.revert`` raises."""
-        return self.store.revert(tx, author=author, reason=reason, at=self._clock())
+        return self._recorded_here(self.store.revert(tx, author=author, reason=reason, at=self._clock()))
+
+    def _recorded_here(self, transaction: Transaction) -> Transaction:
+        """Whoever recorded it here reads it here."""
+        with self._lock:
+            self._committed = max(self._committed, transaction.tx)
+        return transaction
 
     def now(self) -> datetime:
         return self._clock()
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """No garbage collection meanwhile: hundreds of thousands of new rows would set it off again and again, for nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class OneAtATime(Evaluation):
@@ -304,25 +292,10 @@ class OneAtATime(Evaluation):
 class Present:
     """What holds now, what has been found of it, and what had been found of what held before."""
 
-    head: int
-    next_change: datetime | None
-    snapshot: Snapshot
+    read: Read
     evaluations: Kept[OneAtATime]
     before: Kept[OneAtATime]
 
 
 def _passed(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
-
-
-def content_id(state: StoredState) -> str:
-    """A hash of what a snapshot holds: the same content gives the same id, on any store and day."""
-    digest = hashlib.blake2b(digest_size=8)
-    for layer in sorted(state.rows):
-        digest.update(layer.encode())
-        digest.update(marshal.dumps(state.rows[layer], PLAIN_MARSHAL))
-    for source in sorted(state.sources.values(), key=lambda s: s.id):
-        digest.update(repr(source).encode())
-    for grid in sorted(state.grids, key=lambda g: g.name):
-        digest.update(grid.name.encode() + grid.content)
-    return digest.hexdigest()

@@ -120,6 +120,10 @@ class LayerTable:
     geometry: Geometries | None = None
     emptied: bool = False
     """Whether it holds nothing because all was taken out of it: an inventory of none, not a lack of data."""
+    marks: NDArray[np.uint64] | None = field(default=None, compare=False, repr=False)
+    """(n, 2) a hash of each stored row; None where the rows are not as stored."""
+    digest: str = field(default="", compare=False)
+    """A hash of the content, whatever the order in which it came to be; empty where the rows are not as stored."""
     recorded: LayerTable | None = field(default=None, compare=False, repr=False)
     """What changes were tried on to make it; None of what is recorded itself."""
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)

@@ -31,6 +31,24 @@ class StoredState:
     grids: list[GridFile]
     next_change: datetime | None
     """The first moment after ``as_of`` at which a recorded validity begins or ends."""
+    head: int = 0
+    """The last transaction that is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNews:
+    """What is no longer as it was: per layer the keys touched, sorted, and of these the rows that hold now, as in
+    :class:`StoredState`. ``next_change`` concerns them alone, or all that is held if time had passed a change."""
+
+    keys: dict[str, list[str]]
+    rows: dict[str, list[tuple[Any, ...]]]
+    sources: dict[str, Source]
+    next_change: datetime | None
+    head: int
+
+
+PlaceTouched = tuple[str, str, float | None, float | None, bytes | None, bytes]
+"""``(layer, key, lng, lat, geometry, attributes)`` of one version, geometry as WKB and attributes as JSON bytes."""
 
 
 class Store(Protocol):
@@ -42,6 +60,12 @@ class Store(Protocol):
 
     def state(self, as_of: datetime, known_at: datetime | None) -> StoredState:
         """What holds at ``as_of`` as known at ``known_at``; None: by all that is recorded."""
+        ...
+
+    def since(self, head: int, as_of: datetime, was: datetime | None, most: int) -> StoredNews | None:
+        """What holds at ``as_of`` of the keys that transactions after ``head`` touched; where ``was`` is given, also of those
+        whose validity began or ended after that moment. None if these are more than ``most`` keys, or a raster changed: then
+        all is to be read anew."""
         ...
 
     def sources(self) -> list[tuple[int, Source]]:
@@ -83,6 +107,14 @@ class Store(Protocol):
 
     def touched(self, tx: int) -> list[tuple[str, str, list[Record], list[Record]]]:
         """What a transaction did: per key ``(layer, key, versions it closed, versions it recorded)``, sorted.
+
+        Raises:
+            NotFound: there is no such transaction.
+        """
+        ...
+
+    def places(self, tx: int) -> tuple[Transaction, list[PlaceTouched]]:
+        """A transaction, and where the versions lie that it closed or recorded: ``touched`` for who asks only where.
 
         Raises:
             NotFound: there is no such transaction.

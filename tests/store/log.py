@@ -15,10 +15,11 @@ from typing import Any
 import shapely
 
 from tests.world import CENTRE
-from twin.engine import content_id
 from twin.errors import TwinError
+from twin.layers.tabulate import digest_of, marks_of
 from twin.model import Edit, Record, Source
 from twin.ports import GridFile, Store, StoredState
+from twin.snapshots import grids_id_of
 from twin.store import MemoryStore
 
 DAY0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,6 +33,12 @@ KEYS = [
     *(f"k{i}" for i in range(9)), "K1", "k 1", "k\t1", "编号", "编号\\", "𠮷", "é", "é", "'", "9" * 512, "z|%", "�", "a/b?c#d",
 ]  # fmt: skip
 Content = tuple[Any, ...]
+
+
+def content_id(state: StoredState) -> str:
+    """One hash of all that a state holds."""
+    layers = [digest_of(layer, marks_of(rows)) for layer, rows in sorted(state.rows.items())]
+    return repr((layers, sorted(map(repr, state.sources.values())), grids_id_of(state.grids)))
 
 
 @dataclass(frozen=True)

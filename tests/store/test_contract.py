@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import shapely
 
+from tests.store.log import content_id
 from tests.world import CENTRE, HAND, area, charger, square
-from twin.engine import content_id
 from twin.errors import Conflict, InvalidInput
 from twin.model import Edit, Record
 from twin.ports import GridFile, Store

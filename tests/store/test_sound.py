@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.conftest import KINDS
+from tests.store.log import content_id
 from tests.store.test_contract import LATER, T1, A, commit
 from tests.world import HAND, area, square
-from twin.engine import content_id
 from twin.errors import InvalidInput
 from twin.model import MAX_KEY, Edit
 from twin.ports import GridFile

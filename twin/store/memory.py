@@ -12,7 +12,7 @@ import orjson
 
 from twin.layers.tabulate import row_of
 from twin.model import Edit, Record, Source, Transaction
-from twin.ports import GridFile, StoredState
+from twin.ports import GridFile, PlaceTouched, StoredNews, StoredState
 from twin.store.bell import Bell, wait_for_change
 from twin.store.sound import json_bytes, refuse_unsound_words, sound
 from twin.store.undo import KeptGrid, Version, no_such_transaction, undo
@@ -53,7 +53,23 @@ class MemoryStore:
             times = {t for v in held for t in (v.record.valid_from, v.record.valid_to) if t is not None and t > as_of}
             sources = {s.id: s for number, s in self._sources if number <= tx}
             grids = [g for number, tx_to, g in self._grids if number <= tx and (tx_to is None or tx_to > tx)]
-            return StoredState(rows, sources, sorted(grids, key=lambda g: g.name), min(times, default=None))
+            return StoredState(rows, sources, sorted(grids, key=lambda g: g.name), min(times, default=None), tx)
+
+    def since(self, head: int, as_of: datetime, was: datetime | None, most: int) -> StoredNews | None:
+        with self._lock:
+            touched = sorted(
+                key for key, versions in self._versions.items() if any(_is_news(v, head, as_of, was) for v in versions)
+            )
+            if len(touched) > most or any(g.tx > head or (g.tx_to or 0) > head for g in self._grids):
+                return None
+            whole = self.state(as_of, None)
+            keys: dict[str, list[str]] = {}
+            for layer, key in touched:
+                keys.setdefault(layer, []).append(key)
+            rows = {
+                layer: [r for r in whole.rows.get(layer, ()) if r[0] in set(names)] for layer, names in keys.items()
+            }
+            return StoredNews(keys, rows, whole.sources, whole.next_change, whole.head)
 
     def commit(
         self, edits: Sequence[Edit], *, author: str, reason: str, at: datetime, sources: Sequence[Source] = (),
@@ -123,6 +139,14 @@ class MemoryStore:
                 for key, versions in self._touched(tx).items()
             ]
 
+    def places(self, tx: int) -> tuple[Transaction, list[PlaceTouched]]:
+        touched = self.touched(tx)
+        return self._transactions[tx - 1], [
+            (layer, key, r.lng, r.lat, r.geometry, json_bytes(r.attributes))
+            for layer, key, closed, recorded in touched
+            for r in (*closed, *recorded)
+        ]
+
     def sources(self) -> list[tuple[int, Source]]:
         return list(self._sources)
 
@@ -144,6 +168,13 @@ class MemoryStore:
     def versions(self, layer: str, key: str) -> list[tuple[int, int, int | None, Record]]:
         with self._lock:
             return [(v.version, v.tx, v.tx_to, _as_read(v.record)) for v in self._versions.get((layer, key), [])]
+
+
+def _is_news(v: _Version, head: int, as_of: datetime, was: datetime | None) -> bool:
+    if v.tx > head or (v.tx_to or 0) > head:
+        return True
+    ends = (v.record.valid_from, v.record.valid_to)
+    return was is not None and v.tx_to is None and any(t is not None and was < t <= as_of for t in ends)
 
 
 def _as_read(r: Record) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 
 from twin.model import Edit, Record, Source
-from twin.ports import GridFile
+from twin.ports import GridFile, PlaceTouched
 from twin.store import schema as t
 from twin.store.undo import KeptGrid, Version
 from twin.store.versions import Held
@@ -58,6 +58,24 @@ def later(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:
     return sa.select(first_after(table.c.valid_from), first_after(table.c.valid_to)).where(at(table, tx))
 
 
+def touched_keys(c: sa.Connection, table: sa.Table, head: int, was: str | None, moment: str, most: int) -> list[Key]:
+    """Keys of which a transaction after ``head`` recorded or closed something, or whose validity began or ended after ``was``
+    up to ``moment``; at most ``most`` + 1 of them, sorted."""
+    conditions = [table.c.tx > head, sa.and_(table.c.tx_to.is_not(None), table.c.tx_to > head)]
+    if was is not None:
+        passed = (sa.and_(column > was, column <= moment) for column in (table.c.valid_from, table.c.valid_to))
+        conditions.append(sa.and_(table.c.tx_to.is_(None), sa.or_(*passed)))
+    parts = [sa.select(table.c.layer, table.c.key).where(condition) for condition in conditions]
+    rows = c.execute(sa.union(*parts).limit(most + 1))
+    return sorted((layer, key) for layer, key in rows)
+
+
+def of_keys(query: Any, table: sa.Table, layer: str, keys: Sequence[str]) -> Iterator[Any]:
+    """A query for each few of a layer's keys."""
+    for first in range(0, len(keys), N_KEYS_ASKED):
+        yield query.where(table.c.layer == layer, table.c.key.in_(keys[first : first + N_KEYS_ASKED]))
+
+
 def present(c: sa.Connection, edits: Sequence[Edit]) -> tuple[dict[Key, int], dict[Key, list[Held]]]:
     """Of the keys that are edited: the highest version, and the open versions."""
     last: dict[Key, int] = {}
@@ -85,6 +103,13 @@ def of_transaction(c: sa.Connection, table: sa.Table, tx: int) -> dict[Key, list
     """By key, the versions that a transaction recorded or closed."""
     parts = (sa.select(table).where(column == tx) for column in (table.c.tx, table.c.tx_to))
     return _by_key(row for part in parts for row in c.execute(part.order_by(table.c.layer, table.c.key)))
+
+
+def places_of(c: sa.Connection, table: sa.Table, tx: int) -> Iterator[PlaceTouched]:
+    """Where the versions lie that a transaction recorded or closed."""
+    names = (table.c.layer, table.c.key, table.c.lng, table.c.lat, table.c.geometry, table.c.attributes)
+    for column in (table.c.tx, table.c.tx_to):
+        yield from (tuple(row) for row in c.execute(sa.select(*names).where(column == tx)))
 
 
 def to_undo(c: sa.Connection, tx: int) -> dict[Key, tuple[list[Version], int]]:

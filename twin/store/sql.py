@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from twin.errors import Conflict, TwinError, Unavailable
 from twin.model import Edit, Record, Source, Transaction
-from twin.ports import GridFile, StoredState
+from twin.ports import GridFile, PlaceTouched, StoredNews, StoredState
 from twin.store import queries as q
 from twin.store import schema as t
 from twin.store.bell import Bell, wait_for_change
@@ -106,7 +106,40 @@ class SqlStore(ABC):
                 times += [v for v in c.execute(q.later(table, tx, moment)).one() if v is not None]
             sources = {s.id: s for number, s in q.sources_of(c) if number <= tx}
             grids = [g.grid for g in q.grids_of(c, q.at(t.grid, tx))]
-        return StoredState(rows, sources, grids, t.text_time(min(times)) if times else None)
+        return StoredState(rows, sources, grids, t.text_time(min(times)) if times else None, tx)
+
+    def since(self, head: int, as_of: datetime, was: datetime | None, most: int) -> StoredNews | None:
+        moment, before = stored_time(as_of), None if was is None else stored_time(was)
+        keys: dict[str, list[str]] = {}
+        rows: dict[str, list[tuple[Any, ...]]] = {}
+        times: list[str | None] = []
+        with self.reading() as c:
+            tx = q.head_of(c)
+            if q.grids_of(c, sa.or_(t.grid.c.tx > head, t.grid.c.tx_to > head)):
+                return None
+            for table in t.VERSIONED:
+                touched = q.touched_keys(c, table, head, before, moment, most)
+                if len(touched) > most:
+                    return None
+                for layer, group in groupby(touched, itemgetter(0)):
+                    names = keys[layer] = [key for _, key in group]
+                    held = [
+                        r
+                        for query in q.of_keys(q.holding(table, tx, moment), table, layer, names)
+                        for r in c.execute(query)
+                    ]
+                    rows[layer] = [row[:-1] for row in held]
+                    if was is None:
+                        times += [
+                            v
+                            for query in q.of_keys(q.later(table, tx, moment), table, layer, names)
+                            for v in c.execute(query).one()
+                        ]
+                if was is not None:
+                    times += c.execute(q.later(table, tx, moment)).one()
+            sources = {s.id: s for number, s in q.sources_of(c) if number <= tx}
+        said = [text for text in times if text is not None]
+        return StoredNews(keys, rows, sources, t.text_time(min(said)) if said else None, tx)
 
     def commit(
         self, edits: Sequence[Edit], *, author: str, reason: str, at: datetime, sources: Sequence[Source] = (),
@@ -169,6 +202,13 @@ class SqlStore(ABC):
             for key, versions in sorted(found, key=itemgetter(0))
         ]
 
+    def places(self, tx: int) -> tuple[Transaction, list[PlaceTouched]]:
+        with self.reading() as c:
+            _refuse_unknown(c, tx)
+            said = c.execute(sa.select(t.tx).where(t.tx.c.tx == tx)).one()
+            found = [row for table in t.VERSIONED for row in q.places_of(c, table, tx)]
+        return _transaction(said), sorted(found, key=itemgetter(0, 1))
+
     def wait(self, head: int, timeout_s: float) -> int:
         return wait_for_change(head, timeout_s, self.head, self._bell, self.pause)
 
@@ -179,7 +219,7 @@ class SqlStore(ABC):
     def transactions(self) -> list[Transaction]:
         with self.reading() as c:
             rows = c.execute(sa.select(t.tx).order_by(t.tx.c.tx)).all()
-        return [Transaction(r.tx, t.text_time(r.at), r.author, r.reason, r.source, r.n_edits) for r in rows]
+        return [_transaction(r) for r in rows]
 
     def open_versions(self, layer: str) -> list[tuple[int, Record]]:
         table = t.table_for(layer)
@@ -212,6 +252,10 @@ def _close(c: sa.Connection, table: sa.Table, versions: Sequence[tuple[str, str,
             f"{said} 等 {len(versions)} 个版本中有的已被他人修改",
             f"of {len(versions)} versions ({said} …) some were changed by somebody else",
         )
+
+
+def _transaction(r: Any) -> Transaction:
+    return Transaction(r.tx, t.text_time(r.at), r.author, r.reason, r.source, r.n_edits)
 
 
 def _key(edit: Edit) -> q.Key:
