@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from twin.api.crs import CRS84, URIS
 from twin.api.encoded import bounds_of
 from twin.api.wire import quality_to_json, time_text
 from twin.coverage.result import LABELS
@@ -14,62 +15,68 @@ from twin.layers import Field, LayerType
 from twin.layers.quality import quality_in
 from twin.model import LayerTable, Snapshot, Source
 
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-CONFORMANCE = [
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
-    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geojson",
-]
-GEOMETRY = {
-    "point": "https://geojson.org/schema/Point.json",
-    "line": "https://geojson.org/schema/Geometry.json",
-    "polygon": "https://geojson.org/schema/Geometry.json",
-}
+GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
+GEOMETRY = {"point": "geometry-point", "line": "geometry-any", "polygon": "geometry-any"}
+"""JSON Schema formats of OGC API Features Part 5. Lines and polygons may have many parts, or an area be a line."""
 TYPES: dict[str, dict[str, Any]] = {
-    "text": {"type": ["string", "null"]},
-    "int": {"type": ["integer", "null"]},
-    "float": {"type": ["number", "null"]},
-    "bool": {"type": ["boolean", "null"]},
-    "enum": {"type": ["string", "null"]},
-    "time": {"type": ["string", "null"], "format": "date-time"},
+    "text": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "enum": {"type": "string"},
+    "time": {"type": "string", "format": "date-time"},
 }
+UCUM = {"°": "deg", "km²": "km2", "dBi": "dB[i]", "dBm": "dB[mW]"}
+"""Units as UCUM writes them, where it differs from ours."""
+ROLES = {"key": "id", "valid_from": "primary-interval-start", "valid_to": "primary-interval-end"}
+OWN = {
+    "source": ("来源", "Source", "string"),
+    "version": ("版本", "Version", "integer"),
+    "cell": ("H3 单元（12 级）", "H3 cell (resolution 12)", "string"),
+}
+"""What the twin adds to a source's properties."""
 
 
 def sources_of(table: LayerTable, snapshot: Snapshot) -> list[Source]:
-    """The sources that a layer's features name."""
-    used = sorted({str(name) for name in table.frame["source"].dropna().unique()})
+    """The sources that a layer's features name; of counted ones, those that were counted."""
+    used = sorted({str(name) for name in (table.recorded or table).frame["source"].dropna().unique()})
     return [snapshot.sources[name] for name in used if name in snapshot.sources]
+
+
+def labels_of(table: LayerTable, snapshot: Snapshot) -> list[dict[str, str]]:
+    """What must stand beside a layer's features wherever they are shown: synthetic, schematic, derived, by permission."""
+    sources = sources_of(table, snapshot)
+    said = [name for name in ("synthetic", "schematic", "derived") if any(getattr(s, name) for s in sources)]
+    said += ["coarse"] if table.layer in snapshot.coarse else []
+    return [{"id": n, "zh": LABELS[n].zh, "en": LABELS[n].en} for n in said]
 
 
 def describe(layer: LayerType, snapshot: Snapshot, updated: datetime | None, lang: str) -> dict[str, Any]:
     """A collection without its links."""
     table = snapshot.layers[layer.name]
-    sources = sources_of(table, snapshot)
-    said = {name: any(getattr(s, name) for s in sources) for name in ("synthetic", "schematic", "derived")}
+    sources, labels = sources_of(table, snapshot), labels_of(table, snapshot)
+    said = {label["id"] for label in labels}
     frames, quality = sorted({s.frame for s in sources}), quality_in(snapshot, layer.name)
+    extents = {"spatial": spatial_extent(table), "temporal": temporal_extent(table)}
     body: dict[str, Any] = {
         "id": layer.name,
         "title": layer.title.in_language(lang),
         "titles": {"zh": layer.title.zh, "en": layer.title.en},
         "itemType": "feature",
         "geometry": layer.geometry,
-        "crs": [CRS84],
+        "crs": URIS,
         "storageCrs": CRS84,
         "n_features": len(table),
-        **said,
-        "labels": [{"id": n, "zh": LABELS[n].zh, "en": LABELS[n].en} for n, on in said.items() if on],
+        **{name: name in said for name in ("synthetic", "schematic", "derived")},
+        "labels": labels,
         "frame": ", ".join(frames) or None,
         "sources": [{"id": s.id, "title": s.title, "frame": s.frame, "licence": s.licence} for s in sources],
         "quality": None if quality is None else quality_to_json(quality),
         "updated": time_text(updated) if updated else None,
         "snapshot": snapshot.id,
     }
-    box = extent(table)
-    return {**body, "extent": {"spatial": {"bbox": [box], "crs": CRS84}}} if box else body
+    known = {name: value for name, value in extents.items() if value}
+    return {**body, "extent": known} if known else body
 
 
 def extent(table: LayerTable) -> list[float] | None:
@@ -79,19 +86,30 @@ def extent(table: LayerTable) -> list[float] | None:
     return [*located[:, :2].min(axis=0).tolist(), *located[:, 2:].max(axis=0).tolist()] if len(located) else None
 
 
+def spatial_extent(table: LayerTable) -> dict[str, Any] | None:
+    box = extent(table)
+    return {"bbox": [box], "crs": CRS84} if box else None
+
+
+def temporal_extent(table: LayerTable) -> dict[str, Any] | None:
+    """From the first beginning to the last end of what is true; null = open. None of an empty layer."""
+    if not len(table):
+        return None
+    first, last = table.frame["valid_from"].dropna(), table.frame["valid_to"]
+    ends = [None if first.empty else str(first.min()), None if last.isna().any() else str(last.max())]
+    return {"interval": [[end and end.replace(".000000Z", "Z") for end in ends]], "trs": GREGORIAN}
+
+
 def schema(layer: LayerType, address: str, lang: str, *, queryables: bool = False) -> dict[str, Any]:
-    """JSON Schema of a layer's properties. ``x-unit`` is the unit of a number."""
+    """JSON Schema of a layer's properties (OGC API Features Part 5). ``x-ogc-unit`` is the unit of a number in UCUM,
+    ``x-unit`` as people write it. A property that is unknown is null in GeoJSON."""
     properties: dict[str, Any] = {f.name: _property(f, lang) for f in layer.all_fields()}
-    properties["key"] |= {"type": "string", "x-ogc-role": "id"}
-    titles = {
-        "source": ("来源", "Source"),
-        "version": ("版本", "Version"),
-        "cell": ("H3 单元（12 级）", "H3 cell (resolution 12)"),
-    }
-    for name, (zh, en) in titles.items():
-        kind = {"type": "integer"} if name == "version" else {"type": ["string", "null"]}
-        properties[name] = {"title": zh if lang == "zh" else en, **kind}
-    properties["geometry"] = {"$ref": GEOMETRY[layer.geometry], "x-ogc-role": "primary-geometry"}
+    for name, (zh, en, kind) in OWN.items():
+        properties[name] = {"title": zh if lang == "zh" else en, "type": kind, "readOnly": True}
+    place = {"title": "位置" if lang == "zh" else "Place", "format": GEOMETRY[layer.geometry]}
+    properties["geometry"] = {**place, "x-ogc-role": "primary-geometry"}
+    for i, entry in enumerate(properties.values()):
+        entry["x-ogc-propertySeq"] = i + 1
     body: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": address,
@@ -105,10 +123,12 @@ def schema(layer: LayerType, address: str, lang: str, *, queryables: bool = Fals
 
 def _property(field: Field, lang: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"title": field.title.in_language(lang), **TYPES[field.kind]}
+    if field.name in ROLES:
+        entry["x-ogc-role"] = ROLES[field.name]
     if field.domain:
-        entry["enum"] = [*field.domain, None]
+        entry["enum"] = list(field.domain)
     if field.unit:
-        entry["x-unit"] = field.unit
+        entry |= {"x-unit": field.unit, "x-ogc-unit": UCUM.get(field.unit, field.unit)}
     for name in ("minimum", "maximum"):
         if getattr(field, name) is not None:
             entry[name] = getattr(field, name)
