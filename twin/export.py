@@ -97,13 +97,21 @@ def export_layer(twin: Twin, request: ExportRequest) -> Export:
         BadParameter: ``crs`` is not one we write.
         InvalidInput: places that the frame cannot hold, all of them in ``faults``.
     """
-    layer, frame = layer_named(request.layer), parse_crs(request.crs)
     snapshot = twin.snapshot(request.as_of, request.known_at)
     area = twin.area(snapshot, request.area) if request.area else None
+    return export_of(snapshot, layer_named(request.layer), parse_crs(request.crs), area)
+
+
+def export_of(snapshot: Snapshot, layer: LayerType, frame: Frame, area: Area | None = None) -> Export:
+    """What a snapshot holds of a layer, in key order; see ``export_layer``.
+
+    Raises:
+        InvalidInput: places that the frame cannot hold, all of them in ``faults``.
+    """
     table = snapshot.layers[layer.name] if area is None else _inside(snapshot.layers[layer.name], layer, area)
     columns = (*_columns(table.frame, layer), *_labels(table.frame, snapshot.sources))
     geometry, misplaced = _placed(table, frame)
-    about = _about(snapshot, layer, frame, area, table, int(shapely.is_missing(geometry).sum()))
+    about = about_layer(snapshot, layer, frame, area, table, int(shapely.is_missing(geometry).sum()))
     export = Export(layer, frame, columns, geometry, about)
     if len(misplaced):
         words = Words(f"超出 {frame.name} 的范围", f"outside the range of {frame.name}")
@@ -234,12 +242,19 @@ def _said(lnglat: Any) -> str:
 # Where it comes from ---------------------------------------------------------------------------------------------------
 
 
-def _about(
+def sources_in(snapshot: Snapshot, table: LayerTable) -> list[Source]:
+    """The sources of a table, or of what it was made of."""
+    used = (table.recorded or table).frame["source"].dropna().unique()
+    return [snapshot.sources[name] for name in sorted(map(str, used)) if name in snapshot.sources]
+
+
+def about_layer(
     snapshot: Snapshot, layer: LayerType, frame: Frame, area: Area | None, table: LayerTable, n_without_location: int
 ) -> dict[str, Any]:
-    used = table.frame["source"].unique() if len(table) else ()
-    sources = [snapshot.sources[name] for name in sorted(used) if name in snapshot.sources]
+    """Where a layer's features come from, for people and programs, as JSON values."""
+    sources = sources_in(snapshot, table)
     labels = [label for label in SOURCE_LABELS if any(getattr(s, label) for s in sources)]
+    labels += ["coarse"] if layer.name in snapshot.coarse else []
     return {
         "layer": layer.name,
         "title": {"zh": layer.title.zh, "en": layer.title.en},

@@ -189,7 +189,7 @@ def test_cells_come_as_columns_and_as_features(client: Client, rule: str) -> Non
         ("resolution=4", "5 to 12"),
         ("resolution=13", "5 to 12"),
         ("resolution=x", "integer"),
-        ("f=arrow", "'json' or 'geojson'"),
+        ("f=parquet", "'geojson' or 'arrow'"),
     ],
 )
 def test_cells_refuse_what_they_do_not_have(client: Client, query: str, said: str) -> None:

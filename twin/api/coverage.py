@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import shapely
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from twin.api.asked import AreaCode, Asked, Question, Scenario, judge
+from twin.api.encoded import Bbox
+from twin.api.html import AS_DOCUMENT, html_coverage, wants_html
 from twin.api.language import Language
 from twin.api.params import Box, Times
-from twin.api.replies import GEOJSON, json_reply
+from twin.api.replies import GEOJSON, json_reply, reply
+from twin.api.told import told
 from twin.api.wire import (
     area_row_to_json,
+    cells_to_arrow,
     cells_to_features,
     cells_to_json,
     explanation_to_json,
-    gap_to_feature,
+    gaps_to_json,
     numbered,
     provenance,
     provenance_of_snapshot,
@@ -24,32 +30,67 @@ from twin.api.wire import (
     result_to_json,
     unready_to_json,
 )
-from twin.api.world import Served, World
+from twin.api.world import Served, View
+from twin.coverage.result import CellTable, Gap, Result
 from twin.engine import POSITION_ERROR_M
-from twin.errors import RuleUnready
+from twin.errors import Forbidden, RuleUnready
 from twin.model import Snapshot
 from twin.plan import Clause
+from twin.seen import PUBLIC_LEVELS
 
 router = APIRouter(tags=["coverage"])
 MAX_NEAREST = 50
+ARROW = "application/vnd.apache.arrow.stream"
+CellFormat = Annotated[
+    Literal["json", "geojson", "arrow"], Query(description="json has columns; arrow is a stream of the same columns")
+]
 Level = Literal["city", "district", "town", "grid", "zone", "aoi"]
 
 
-@router.get("/coverage", dependencies=[Scenario])
+@dataclass(frozen=True)
+class Which:
+    """Which gaps are wanted."""
+
+    bbox: Bbox | None
+    min_area_km2: float
+    limit: int
+
+    def of(self, ranked: Sequence[tuple[int, Gap]]) -> list[tuple[int, Gap]]:
+        """Those large enough that meet the box."""
+        chosen = [(rank, gap) for rank, gap in ranked if gap.area_km2 >= self.min_area_km2]
+        if self.bbox is None:
+            return chosen
+        box = shapely.box(*self.bbox)
+        return [(rank, gap) for rank, gap in chosen if gap.geometry.intersects(box)]
+
+
+async def _which(
+    bbox: Box,
+    min_area_km2: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
+    limit: Annotated[int, Query(ge=1, description="how many, the largest first")] = 10_000,
+) -> Which:
+    return Which(bbox, min_area_km2, limit)
+
+
+WhichGaps = Annotated[Which, Depends(_which)]
+
+
+@router.get("/coverage", dependencies=[Scenario, *AS_DOCUMENT])
 def all_results(request: Request, world: Served, when: Times, area: AreaCode = None) -> Response:
     """Every clause with its result; one that cannot be judged says why."""
-    snapshot = world.snapshot(when)
+    snapshot = world.judged(when)
     if area is not None:
         world.twin.area(snapshot, area)
     results = [_result(world, Question(c.id, area, when, {}), c, snapshot) for c in world.twin.plan.clauses]
-    return json_reply(request, {**provenance_of_snapshot(snapshot), "results": results})
+    body = {**provenance_of_snapshot(snapshot), "results": results}
+    return html_coverage(request, body) if wants_html(request) else json_reply(request, body)
 
 
-def _result(world: World, question: Question, clause: Clause, snapshot: Snapshot) -> dict[str, Any]:
+def _result(world: View, question: Question, clause: Clause, snapshot: Snapshot) -> dict[str, Any]:
     documents = world.twin.plan.documents
     try:
-        return result_to_json(judge(world, question, snapshot).result, documents)
-    except RuleUnready as reason:
+        return told(world, question, result_to_json(judge(world, question, detail=False).result, documents))
+    except (RuleUnready, Forbidden) as reason:
         code = question.area or clause.scope
         return unready_to_json(clause, snapshot, snapshot.areas.get(code), reason.words, documents)
 
@@ -57,14 +98,15 @@ def _result(world: World, question: Question, clause: Clause, snapshot: Snapshot
 @router.get("/coverage/{rule}")
 def one_result(request: Request, world: Served, asked: Asked) -> Response:
     """One clause's result. The rule's own parameters may be given as query parameters."""
-    return json_reply(request, result_to_json(asked.evaluate(world).result, world.twin.plan.documents))
+    result = asked.evaluate(world, detail=False).result
+    return json_reply(request, told(world, asked, result_to_json(result, world.twin.plan.documents)))
 
 
 @router.get("/coverage/{rule}/areas")
 def areas(request: Request, world: Served, asked: Asked, level: Level = "town") -> Response:
     """One row an area of a level."""
-    evaluation = asked.evaluate(world)
-    rows = [area_row_to_json(row) for row in evaluation.area_rows(level)]
+    evaluation = asked.evaluate(world, detail=level not in PUBLIC_LEVELS)
+    rows = [told(world, asked, area_row_to_json(row)) for row in evaluation.area_rows(level)]
     return json_reply(
         request,
         {**provenance(evaluation.result), "level": level, "denominator": evaluation.result.denominator, "rows": rows},
@@ -76,29 +118,12 @@ def gaps(
     request: Request,
     world: Served,
     asked: Asked,
-    bbox: Box,
-    min_area_km2: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
-    limit: Annotated[int, Query(ge=1, description="how many, the largest first")] = 10_000,
+    which: WhichGaps,
 ) -> Response:
     """Where the rule is not met, as exact polygons, the largest first."""
     ranked = numbered(asked.gaps(world))
     result = asked.evaluate(world).result
-    chosen = [(rank, gap) for rank, gap in ranked if gap.area_km2 >= min_area_km2]
-    if bbox is not None:
-        box = shapely.box(*bbox)
-        chosen = [(rank, gap) for rank, gap in chosen if gap.geometry.intersects(box)]
-    features = [gap_to_feature(gap, rank) for rank, gap in chosen[:limit]]
-    body = {
-        "type": "FeatureCollection",
-        **provenance(result),
-        "open_km2": sum(gap.area_km2 for _, gap in ranked),
-        "n_gaps": len(ranked),
-        "demand_of": "population",
-        "numberMatched": len(chosen),
-        "numberReturned": len(features),
-        "features": features,
-    }
-    return json_reply(request, body, GEOJSON)
+    return json_reply(request, gaps_to_json(result, ranked, which.of(ranked), which.limit), GEOJSON)
 
 
 @router.get("/coverage/{rule}/cells")
@@ -107,15 +132,24 @@ def cells(
     world: Served,
     asked: Asked,
     resolution: Annotated[int, Query(description="H3, 5 to 12", json_schema_extra={"minimum": 5, "maximum": 12})] = 9,
-    f: Annotated[Literal["json", "geojson"], Query(description="json has columns")] = "json",
+    f: CellFormat = "json",
 ) -> Response:
     """Hexes with value, share and status."""
     table = asked.cells(world, resolution)
-    said = provenance(asked.evaluate(world).result)
+    return cells_reply(request, asked.evaluate(world).result, table, f)
+
+
+def cells_reply(
+    request: Request, result: Result, table: CellTable, f: CellFormat, scenario: str | None = None
+) -> Response:
+    """Hexes in the form that is asked for."""
+    said = provenance(result, scenario)
     said |= {"result_status": said.pop("status"), "share_of": "area"}
+    if f == "arrow":
+        return reply(request, cells_to_arrow(table, said), ARROW)
     if f == "json":
         return json_reply(request, {**said, **cells_to_json(table)})
-    body = {"type": "FeatureCollection", **said, "resolution": resolution, "features": cells_to_features(table)}
+    body = {"type": "FeatureCollection", **said, "resolution": table.resolution, "features": cells_to_features(table)}
     return json_reply(request, body, GEOJSON)
 
 
@@ -129,8 +163,9 @@ def readings(
     ] = POSITION_ERROR_M,
 ) -> Response:
     """The clause under all its readings in one call, with the spread and whether the verdict depends on the reading."""
+    asked.evaluate(world)
     declared, found = world.twin.readings(
-        asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.snapshot(asked.when),
+        asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.judged(asked.when),
         position_error_m=position_error_m,
     )  # fmt: skip
     body = {**result_to_json(declared.result, world.twin.plan.documents), **readings_to_json(found)}
@@ -151,8 +186,10 @@ def at(
 ) -> Response:
     """Why a point is (not) served: the zone, the limit, the nearest assets and whether they count."""
     evaluation = asked.evaluate(world)
-    explained = explanation_to_json(evaluation.explain(lng, lat, nearest), world.snapshot(asked.when).areas, lang)
+    explained = explanation_to_json(evaluation.explain(lng, lat, nearest), world.judged(asked.when).areas, lang)
     result = evaluation.result
+    if "coarse" in result.labels:
+        explained["nearest"] = [{**near, "bearing_deg": None} for near in explained["nearest"]]
     words = {"title": result.clause.title, "title_en": result.clause.title_en, "quote": result.clause.quote,
              "quote_en": result.clause.quote_en, "target": result.clause.value, "unit": result.clause.unit}  # fmt: skip
     return json_reply(request, {"lng": lng, "lat": lat, **explained, **words, **provenance(result)})

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry.base import BaseGeometry
 
-from twin.api.asked import Question, check_scenario, judge
+from twin.api.asked import Question, check_n_cells, check_scenario, judge
+from twin.api.coverage import CellFormat, WhichGaps, cells_reply
 from twin.api.params import bad, moment
-from twin.api.replies import json_reply
+from twin.api.replies import GEOJSON, json_reply
 from twin.api.values import Scalar, Setting, Text
-from twin.api.wire import cells_to_json, gap_to_feature, gap_to_json, numbered, plain, result_to_json
-from twin.api.world import Served, When
+from twin.api.wire import cells_to_json, gap_to_feature, gap_to_json, gaps_to_json, numbered, plain, result_to_json
+from twin.api.world import Served, View, When
 from twin.cells import MAX_RESOLUTION, MIN_RESOLUTION
 from twin.coverage.changes import MAX_CHANGES, changes_from_mappings
 from twin.coverage.result import Evaluation, Result
@@ -29,6 +30,7 @@ router = APIRouter(tags=["coverage"])
 WHAT_IF = "what-if"
 MAX_DEVICES = 100_000
 MAX_POLYGON_KM2, MAX_VERTICES = 20_000.0, 20_000
+DEFAULT_RESOLUTION = 9
 N_GAPS = 10
 """Gaps listed in an answer to changes."""
 
@@ -60,28 +62,59 @@ class Trial(BaseModel):
     scenario: Text | None = None
     changes: list[TriedChange] = Field(default_factory=list, max_length=MAX_CHANGES)
     resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)] | None = Field(
-        None, description="also answer the gaps' outlines and the hexes of this resolution that the changes alter"
+        None, description="of hexes (default 9); of a result: answer also the gaps' outlines and the hexes that the changes alter"
     )
 
 
 @router.post("/coverage/{rule}")
 def try_out(request: Request, world: Served, rule: str, trial: Trial) -> Response:
     """The rule as asked; with changes also what it was before, the difference and the gaps that remain."""
-    world.twin.plan.clause(rule)
-    check_scenario(trial.scenario)
-    when = When(moment(trial.as_of, "as_of", "body"), moment(trial.known_at, "known_at", "body"))
-    snapshot = world.snapshot(when)
-    question = Question(rule, trial.area, when, trial.parameters)
-    polygon = polygon_of(trial)
-    before = judge(world, question, snapshot, polygon)
+    question, polygon = asked_in(world, rule, trial), polygon_of(trial)
+    before = judge(world, question, polygon)
     documents = world.twin.plan.documents
     if not trial.changes:
         return json_reply(request, result_to_json(before.result, documents))
-    after = judge(world, question, snapshot, polygon, changes_of(trial))
+    after = judge(world, question, polygon, changes_of(trial))
     body = {**result_to_json(after.result, documents, WHAT_IF), **compare(before, after)}
     if trial.resolution is not None:
         body |= {"gap_features": _outlines(after), "changed_cells": _altered(before, after, trial.resolution)}
     return json_reply(request, body)
+
+
+@router.post("/coverage/{rule}/gaps")
+def gaps_tried(request: Request, world: Served, rule: str, trial: Trial, which: WhichGaps) -> Response:
+    """Where the rule is not met in a drawn polygon, under other parameters or after changes: as the GET one answers."""
+    evaluation = judged(world, rule, trial)
+    ranked = numbered(evaluation.gaps())
+    scenario = WHAT_IF if trial.changes else None
+    return json_reply(request, gaps_to_json(evaluation.result, ranked, which.of(ranked), which.limit, scenario), GEOJSON)
+
+
+@router.post("/coverage/{rule}/cells")
+def cells_tried(request: Request, world: Served, rule: str, trial: Trial, f: CellFormat = "json") -> Response:
+    """Hexes of a drawn polygon, under other parameters or after changes: as the GET one answers."""
+    evaluation, resolution = judged(world, rule, trial), trial.resolution or DEFAULT_RESOLUTION
+    check_n_cells(evaluation, resolution)
+    table = evaluation.cells_in_detail(resolution)
+    return cells_reply(request, evaluation.result, table, f, WHAT_IF if trial.changes else None)
+
+
+def judged(world: View, rule: str, trial: Trial) -> Evaluation:
+    """The rule as a trial asks for it, after its changes if it has any."""
+    return judge(world, asked_in(world, rule, trial), polygon_of(trial), changes_of(trial))
+
+
+def asked_in(world: View, rule: str, trial: Trial) -> Question:
+    """The question that a trial is about.
+
+    Raises:
+        NotFound: there is no such rule or scenario.
+        BadParameter: a time is none.
+    """
+    world.twin.plan.clause(rule)
+    check_scenario(trial.scenario)
+    when = When(moment(trial.as_of, "as_of", "body"), moment(trial.known_at, "known_at", "body"))
+    return Question(rule, trial.area, when, trial.parameters)
 
 
 def _outlines(evaluation: Evaluation) -> dict[str, Any]:

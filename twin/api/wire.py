@@ -235,9 +235,29 @@ def gap_to_feature(gap: Gap, rank: int) -> Json:
     return _feature(gap.id, orjson.loads(shape), gap_to_json(gap, rank))
 
 
+def gaps_to_json(
+    result: Result,
+    ranked: Sequence[tuple[int, Gap]],
+    chosen: Sequence[tuple[int, Gap]],
+    limit: int,
+    scenario: str | None = None,
+) -> Json:
+    """The chosen of a result's gaps as a FeatureCollection, the largest first."""
+    features = [gap_to_feature(gap, rank) for rank, gap in chosen[:limit]]
+    return {
+        "type": "FeatureCollection",
+        **provenance(result, scenario),
+        "open_km2": sum(gap.area_km2 for _, gap in ranked),
+        "n_gaps": len(ranked),
+        "demand_of": "population",
+        "numberMatched": len(chosen),
+        "numberReturned": len(features),
+        "features": features,
+    }
+
+
 def cells_to_json(table: CellTable) -> Json:
-    note = {} if table.note is None else {"note": words_to_json(table.note)}
-    return {"resolution": table.resolution, **note, **cell_columns(table)}
+    return {"resolution": table.resolution, **_note(table), **cell_columns(table)}
 
 
 def cell_columns(table: CellTable) -> dict[str, list[Any]]:
@@ -266,6 +286,32 @@ def cells_to_features(table: CellTable) -> list[Json]:
         _feature(row[0], orjson.Fragment(shape), dict(zip(names, row, strict=True)))
         for shape, row in zip(shapes, rows, strict=True)
     ]
+
+
+def cells_to_arrow(table: CellTable, said: Mapping[str, Any]) -> bytes:
+    """Hexes as an Arrow IPC stream: ``cell`` uint64 (as h3, DuckDB and deck.gl's Python layers take it), then the columns of
+    ``cell_columns``, ``status`` as a dictionary. What is ``said`` of the result stands as JSON under ``twin`` in the metadata."""
+    import pyarrow as pa
+
+    columns = cell_columns(table)
+    arrays = {
+        "cell": pa.array(table.cells, pa.uint64()),
+        **{name: pa.array(columns[name], pa.float64()) for name in columns if name not in ("cells", "status", "n")},
+        "status": pa.array(columns["status"], pa.string()).dictionary_encode(),
+        "n": pa.array(columns["n"], pa.int64()),
+    }
+    names = ("rule", "snapshot", "area", "as_of")
+    own = {"resolution": str(table.resolution), **{name: str(said[name]) for name in names}}
+    whole = {**said, "resolution": table.resolution, **_note(table)}
+    made = pa.table(arrays).replace_schema_metadata({**own, "twin": orjson.dumps(whole)})
+    out = pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, made.schema) as stream:
+        stream.write_table(made)
+    return bytes(out.getvalue())
+
+
+def _note(table: CellTable) -> Json:
+    return {} if table.note is None else {"note": words_to_json(table.note)}
 
 
 def _feature(key: str, geometry: Any, properties: Json) -> Json:

@@ -11,7 +11,7 @@ import shapely
 from twin.export import Export, ExportColumn
 from twin.writers.tables import json_text
 
-GEO_VERSION = "1.0.0"
+GEO_VERSION = "1.1.0"
 GEOMETRY = "geometry"
 
 
