@@ -15,7 +15,7 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("errors", frozenset({"errors"})),
     ("kernel", frozenset({"model", "frames", "offsets", "cells", "plan", "ports", "times"})),
     ("domain", frozenset({"layers", "coverage"})),
-    ("engine", frozenset({"engine", "ingest", "editing", "export", "kept", "access", "following", "snapshots"})),
+    ("engine", frozenset({"engine", "ingest", "editing", "export", "kept", "access", "following", "identity", "snapshots", "seen"})),
     ("adapters", frozenset({"store", "readers", "writers", "demo"})),
     ("doors", frozenset({"api", "cli", "maps", "notebook", "opening", "settings", "__main__"})),
 )

@@ -29,8 +29,8 @@ from twin.snapshots import Read, brought_up_to_date, collector_paused, read
 POSITION_ERROR_M = 10.0
 LARGEST_ERROR_M = 1000.0
 N_KEPT = 64
-N_KEPT_OF_THE_PAST = 4
-"""Evaluations at other times hold snapshots of their own, some 70 MB each."""
+N_OTHERS = 4
+"""Snapshots of other times, or as a role sees them, whose evaluations are kept: each holds tables of its own."""
 
 
 class Twin:
@@ -54,7 +54,7 @@ class Twin:
         """Whether a follower keeps the present snapshot up to date."""
         self.failure: TwinError | None = None
         """Why the follower cannot."""
-        self._past_evaluations: Kept[OneAtATime] = Kept(N_KEPT_OF_THE_PAST)
+        self._others: Kept[Kept[OneAtATime]] = Kept(N_OTHERS)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
@@ -74,6 +74,17 @@ class Twin:
             if held.read.head >= self._committed and not _passed(held.read.next_change, self._clock()):
                 return held.read.snapshot
         return self.refresh()[0]
+
+    def adopt(self, known: Read) -> None:
+        """Take a snapshot that was read before for the present one, until the next look at the store."""
+        with self._lock:
+            self._present = Present(known, Kept(N_KEPT), Kept(0))
+
+    def present(self) -> Read:
+        """What holds now, after a look at the store, with what brings it up to date."""
+        self.refresh()
+        assert self._present is not None
+        return self._present.read
 
     def refresh(self) -> tuple[Snapshot, int]:
         """What holds now, after a look at the store, and the last transaction in it."""
@@ -163,9 +174,10 @@ class Twin:
         question = (clause.id, scope.area.code, scope.area.digest, told)
         present = self._present
         if present is None or present.read.snapshot is not snapshot or not scope.area.code:
-            key = (snapshot.id, snapshot.as_of, snapshot.known_at, *question)
-            return self._past_evaluations.get(
-                key, lambda: self._evaluate(snapshot, clause, scope, settings, self._needed(snapshot, clause, scope))
+            of_snapshot = self._others.get((snapshot.id, snapshot.as_of, snapshot.known_at), lambda: Kept(N_KEPT))
+            return of_snapshot.get(
+                question,
+                lambda: self._evaluate(snapshot, clause, scope, settings, self._needed(snapshot, clause, scope)),
             )
 
         def make() -> OneAtATime:

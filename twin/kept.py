@@ -36,6 +36,11 @@ class Kept(Generic[V]):
                 slot.values.append(make())
             return slot.values[0]
 
+    def has(self, key: Hashable) -> bool:
+        """Whether the value under ``key`` is there without waiting."""
+        slot = self._slots.get(key)
+        return slot is not None and bool(slot.values)
+
     def take(self, key: Hashable) -> V | None:
         """The value under ``key`` if it has been made; it is no longer kept."""
         with self._lock:

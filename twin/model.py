@@ -195,6 +195,8 @@ class Snapshot:
     sources: Mapping[str, Source]
     as_of: datetime
     known_at: datetime
+    coarse: frozenset[str] = frozenset()
+    """Layers whose sensitive things stand at the centres of cells, because whoever asks may not see more."""
     is_present: bool = True
     """Whether it was read for now: only then does the assets' ``online`` say anything about its time."""
 

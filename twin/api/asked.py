@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 import orjson
+import shapely
 from fastapi import Depends, Path, Query, Request
 from pydantic import TypeAdapter, ValidationError
 from shapely.geometry.base import BaseGeometry
@@ -15,12 +16,15 @@ from shapely.geometry.base import BaseGeometry
 from twin.api.params import Times, bad, declared
 from twin.api.values import Setting
 from twin.api.wire import BASELINE
-from twin.api.world import When, World
-from twin.cells import check_resolution, mean_cell_km2
+from twin.api.world import View, When, view_of
+from twin.cells import cell_centres, cell_polygons, cells_over, check_resolution, mean_cell_km2
 from twin.coverage import RULES
 from twin.coverage.result import CellTable, Evaluation, Gap
 from twin.errors import NotFound
-from twin.model import Change, Snapshot
+from twin.layers import LAYERS
+from twin.layers.coarse import RESOLUTION, within
+from twin.model import Change
+from twin.plan import Clause
 
 T = TypeVar("T")
 _SETTING: TypeAdapter[Any] = TypeAdapter(Setting)
@@ -45,49 +49,73 @@ class Question:
         """What tells it from other questions about the same snapshot."""
         return orjson.dumps([self.rule, self.area, dict(self.settings)], option=orjson.OPT_SORT_KEYS).decode()
 
-    def evaluate(self, world: World) -> Evaluation:
-        """Judge what is recorded."""
-        return judge(world, self, world.snapshot(self.when))
+    def evaluate(self, world: View, *, detail: bool = True) -> Evaluation:
+        """Judge what is recorded; in ``detail`` where it is to be told where something is or lacks.
 
-    def cells(self, world: World, resolution: int) -> CellTable:
+        Raises:
+            Forbidden: the caller may not see that.
+        """
+        return judge(world, self, detail=detail)
+
+    def cells(self, world: View, resolution: int) -> CellTable:
         """The rule's hexes, computed once.
 
         Raises:
             BadParameter: the resolution is not 5 to 12, or there would be too many hexes.
         """
-        check_resolution(resolution)
         evaluation = self.evaluate(world)
-        expected = evaluation.result.area_km2 / mean_cell_km2(resolution)
-        if expected > MAX_CELLS:
-            zh = f"该范围在 {resolution} 级约有 {expected:,.0f} 个单元，最多 {MAX_CELLS:,} 个：请降低 resolution 或缩小 area"
-            en = f"some {expected:,.0f} cells, at most {MAX_CELLS:,}: take a lower resolution or a smaller area"
-            raise bad("query", "resolution", str(resolution), zh, en)
+        check_n_cells(evaluation, resolution)
         return self._once(world, evaluation, ("cells", resolution), lambda: evaluation.cells_in_detail(resolution))
 
-    def gaps(self, world: World) -> list[Gap]:
+    def gaps(self, world: View) -> list[Gap]:
         """All gaps, the largest first, computed once."""
         evaluation = self.evaluate(world)
         return self._once(world, evaluation, ("gaps",), evaluation.gaps)
 
-    def _once(self, world: World, evaluation: Evaluation, what: tuple[Any, ...], make: Callable[[], T]) -> T:
+    def _once(self, world: View, evaluation: Evaluation, what: tuple[Any, ...], make: Callable[[], T]) -> T:
         value: T = world.tables.get((evaluation.result.snapshot, self.id, what), make)
         return value
 
 
+def check_n_cells(evaluation: Evaluation, resolution: int) -> None:
+    """Refuse more hexes than are answered.
+
+    Raises:
+        BadParameter: the resolution is not 5 to 12, or there would be too many.
+    """
+    expected = evaluation.result.area_km2 / mean_cell_km2(check_resolution(resolution))
+    if expected > MAX_CELLS:
+        zh = f"该范围在 {resolution} 级约有 {expected:,.0f} 个单元，最多 {MAX_CELLS:,} 个：请降低 resolution 或缩小 area"
+        en = f"some {expected:,.0f} cells, at most {MAX_CELLS:,}: take a lower resolution or a smaller area"
+        raise bad("query", "resolution", str(resolution), zh, en)
+
+
 def judge(
-    world: World,
-    question: Question,
-    snapshot: Snapshot,
-    polygon: BaseGeometry | None = None,
-    changes: Sequence[Change] = (),
+    world: View, question: Question, polygon: BaseGeometry | None = None, changes: Sequence[Change] = (), *, detail: bool = True
 ) -> Evaluation:
-    """Evaluate a question on a snapshot, over a polygon instead of its area and after changes if given.
+    """Evaluate a question on what the caller sees, over a polygon instead of its area and after changes if given.
+
+    Where the rule is about things whose exact places the caller may not see, a polygon is taken as the cells whose centres
+    it holds, and ``detail`` (or anything but the plain question about a district or town) may be refused.
 
     Raises:
         NotFound: the area named, or the rule.
         BadParameter: parameters or changes are wrong.
         RuleUnready: the clause's own area, or something else it needs, is not loaded.
+        Forbidden: the caller may not see that.
     """
+    clause, seen = world.twin.plan.clause(question.rule), world.seen(question.when)
+    snapshot, layers = seen.judged, layers_of(clause, question.settings)
+    if seen.is_sensitive(layers):
+        if polygon is not None:
+            polygon = snapped(polygon)
+        area = world.twin.area(snapshot, question.area or world.twin.default_area(clause, snapshot))
+        shape, level = (area.geometry, area.level) if polygon is None else (polygon, "")
+        is_plain = not (detail or question.settings or changes)
+        seen.refuse_count(layers, level, shape, is_plain=is_plain)
+    elif detail:
+        for name in sorted(layers & LAYERS.keys()):
+            world.read(name, question.rule, len(snapshot.layers[name]))
     return world.twin.cover(
         question.rule,
         area=question.area,
@@ -98,7 +126,28 @@ def judge(
     )
 
 
-def rule_parameters(world: World, rule: str) -> list[str]:
+def layers_of(clause: Clause, settings: Mapping[str, Any]) -> frozenset[str]:
+    """The layers that a clause's rule judges, and those that its parameters name."""
+    parameters = {**clause.parameters, **settings}
+    own, named = RULES[clause.rule].layers_of(parameters), str(parameters.get("denominator", "")).partition(":")[0]
+    return frozenset((*own, named))
+
+
+def snapped(polygon: BaseGeometry) -> BaseGeometry:
+    """The cells of ``coarse.RESOLUTION`` whose centres a polygon holds, as one shape.
+
+    Raises:
+        BadParameter: there is none.
+    """
+    cells = cells_over(polygon, RESOLUTION)
+    cells = cells[within(cell_centres(cells), [polygon])]
+    if len(cells) == 0:
+        zh, en = "多边形太小：按权限以 9 级六边形为单位，其中没有一个单元的中心", "is too small: by permission it is taken as whole res-9 hexes, and holds the centre of none"
+        raise bad("body", "polygon", "", zh, en)
+    return shapely.union_all(cell_polygons(cells))
+
+
+def rule_parameters(world: View, rule: str) -> list[str]:
     """The names of a rule's parameters; none if there is no such rule."""
     clause = next((c for c in world.twin.plan.clauses if c.id == rule), None)
     return [] if clause is None else [f.name for f in fields(RULES[clause.rule].parameters)]
@@ -125,7 +174,7 @@ class Asking:
     """Reads a question; takes the parameters of the rule in the path as query parameters too."""
 
     def also_known(self, request: Request) -> list[str]:
-        return rule_parameters(request.app.state.world, request.path_params["rule"])
+        return rule_parameters(view_of(request), request.path_params["rule"])
 
     async def __call__(
         self,

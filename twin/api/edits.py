@@ -19,18 +19,35 @@ from twin.api.encoded import encode_layer
 from twin.api.features import LayerName
 from twin.api.params import bad, moment
 from twin.api.replies import GEOJSON, dumps, json_reply, url
-from twin.api.world import Served
-from twin.editing import Edited, Place, Signed, Wish, change, create, end, replace_asset
+from twin.api.world import Served, View
+from twin.editing import Edited, Place, Signed, Wish, change, create, end, replace_asset, timeline
 from twin.errors import InvalidInput, MustMatch, NotFound, UnsupportedMedia, Words
 from twin.layers import layer_named
 from twin.layers.tabulate import row_of, table_of
 from twin.model import Record, Transaction
 from twin.readers.geojson import BUILDERS
+from twin.seen import Seen
 
 router = APIRouter(tags=["edits"])
 MAX_BODY = 4 << 20
 TYPES = ("application/geo+json", "application/json", "application/merge-patch+json")
 ETAG = '"v{}"'
+FEATURE: dict[str, Any] = {
+    "type": "object",
+    "description": "a GeoJSON feature in WGS-84, its properties as /collections/{layer}/schema has them",
+    "properties": {
+        "type": {"type": "string", "enum": ["Feature"]},
+        "id": {"type": "string"},
+        "properties": {"type": "object", "nullable": True},
+        "geometry": {"type": "object", "nullable": True},
+    },
+    "example": {
+        "type": "Feature",
+        "properties": {"name": "示例站", "lifecycle": "operating"},
+        "geometry": {"type": "Point", "coordinates": [121.3, 31.1]},
+    },
+}
+TAKES = {"requestBody": {"required": True, "content": {name: {"schema": FEATURE} for name in TYPES}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +109,37 @@ async def _body(request: Request) -> dict[str, Any]:
 Body = Annotated[dict[str, Any], Depends(_body)]
 
 
-@router.post("/collections/{layer}/items", status_code=201)
+@router.post("/collections/{layer}/items", status_code=201, openapi_extra=TAKES)
 def add_item(request: Request, world: Served, layer: LayerName, editor: Editing, body: Body) -> Response:
     """Add a feature (GeoJSON, WGS-84). Its key is the property ``key`` or the feature's id, else one is made."""
     wish = _wish(body, whole=True)
     if body.get("id") is not None and not {"key", "code"} & wish.properties.keys():
         wish = Wish({**wish.properties, "key": _id(body)}, wish.place)
+    _check_reach(world, layer, None, wish)
     edited = create(world.twin, layer, wish, editor.signed)
     path = f"/collections/{layer}/items/{quote(edited.record.key, safe='')}"
     return _told(request, edited, 201, {"location": url(request, path)})
 
 
-@router.put("/collections/{layer}/items/{key:path}")
+@router.put("/collections/{layer}/items/{key:path}", openapi_extra=TAKES)
 def replace_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
     """Give a feature new values altogether, from ``valid_from`` (now unless given) on."""
     _must_match(world, editor)
     _same_id(body, key)
     wish = _wish(body, whole=True)
+    _check_reach(world, layer, key, wish)
     edited = replace_asset(world.twin, layer, key, wish, editor.signed, correction=editor.correction)
     return _told(request, edited)
 
 
-@router.patch("/collections/{layer}/items/{key:path}")
+@router.patch("/collections/{layer}/items/{key:path}", openapi_extra=TAKES)
 def change_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
     """Change what is sent (a merge patch of the feature), from ``valid_from`` (now unless given) on."""
     _must_match(world, editor)
     _same_id(body, key)
-    edited = change(world.twin, layer, key, _wish(body, whole=False), editor.signed, correction=editor.correction)
+    wish = _wish(body, whole=False)
+    _check_reach(world, layer, key, wish)
+    edited = change(world.twin, layer, key, wish, editor.signed, correction=editor.correction)
     return _told(request, edited)
 
 
@@ -129,6 +150,7 @@ def end_item(
 ) -> Response:  # fmt: skip
     """End a feature's validity, with a reason; its history stays."""
     _must_match(world, editor)
+    _check_reach(world, layer, key, Wish({}))
     return _told(request, end(world.twin, layer, key, moment(at, "at", day=time.min), editor.signed))
 
 
@@ -140,12 +162,26 @@ def versions(request: Request, world: Served, layer: LayerName, key: str) -> Res
     if not held:
         raise NotFound(f"图层 {layer} 中没有编号“{key[:80]}”", f"{layer} has no feature {key[:80]!r}")
     by_number = {t.tx: t for t in store.transactions()}
+    world.read(layer, key, len(held))
     listed = [
         {"version": version, "recorded": _transaction(by_number[tx]),
-         "withdrawn": None if tx_to is None else _transaction(by_number[tx_to]), "feature": _feature(kind.name, version, record)}
+         "withdrawn": None if tx_to is None else _transaction(by_number[tx_to]), "feature": _feature(kind.name, version, record, world.seen())}
         for version, tx, tx_to, record in held
     ]  # fmt: skip
     return json_reply(request, {"layer": kind.name, "key": key, "versions": listed})
+
+
+def _check_reach(world: View, layer: str, key: str | None, wish: Wish) -> None:
+    """Refuse an edit of, or to, a place beyond the caller's areas."""
+    if not world.caller.areas:
+        return
+    shapes = [] if wish.place is None or wish.place.geometry is None else [wish.place.geometry]
+    for _, held in timeline(world.twin, layer, key) if key is not None else ():
+        if held.geometry is not None:
+            shapes.append(shapely.from_wkb(held.geometry))
+        elif held.lng is not None and held.lat is not None:
+            shapes.append(shapely.Point(held.lng, held.lat))
+    world.seen().refuse_edit(shapes)
 
 
 def _id(body: Mapping[str, Any]) -> str:
@@ -162,7 +198,7 @@ def _same_id(body: Mapping[str, Any], key: str) -> None:
         )
 
 
-def _must_match(world: Served, editor: Editor) -> None:
+def _must_match(world: View, editor: Editor) -> None:
     if world.settings.require_if_match and not editor.is_matched:
         raise MustMatch('须以 If-Match 说明所依据的版本，如 "v3"', 'say the version you saw in If-Match, as "v3"')
 
@@ -219,9 +255,10 @@ def _transaction(t: Transaction | None) -> dict[str, Any] | None:
     return None if t is None else {"tx": t.tx, "at": t.at, "author": t.author, "reason": t.reason, "source": t.source}
 
 
-def _feature(layer: str, version: int, record: Record) -> dict[str, Any]:
-    """A recorded version as the feature that items show."""
+def _feature(layer: str, version: int, record: Record, seen: Seen | None = None) -> dict[str, Any]:
+    """A recorded version as the feature that items show; ``seen``: to whom."""
     kind = layer_named(layer)
-    encoded = encode_layer(kind, table_of(kind, [row_of(record, version)]))
+    table = table_of(kind, [row_of(record, version)])
+    encoded = encode_layer(kind, table if seen is None else seen.version(kind, table))
     feature: dict[str, Any] = orjson.loads(encoded.run(slice(0, 1)))
     return feature

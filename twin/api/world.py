@@ -1,23 +1,29 @@
-"""What the endpoints share: the twin, and what is kept between requests. One per app."""
+"""What the endpoints share: the twin, and what is kept between requests. One per app; a request sees it through a ``View``."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
-from twin.api.encoded import Encoded, aggregate, encode_layer
+from twin.access import OPEN, Caller, ExactRead
+from twin.api.encoded import Encoded, aggregate, encode_layer, patched
+from twin.api.tile_cache import TileCache
 from twin.cells import points_to_cells
 from twin.engine import Twin
+from twin.following import Follower
 from twin.kept import Kept
-from twin.layers import LayerType
-from twin.model import Snapshot
+from twin.layers import LAYERS, LayerType
+from twin.model import LayerTable, Snapshot
+from twin.seen import Seen
 from twin.settings import Settings
+from twin.snapshots import Read
 
-N_LAYERS, N_HEXES, N_TILES, N_SNAPSHOTS, N_TABLES = 12, 64, 8192, 3, 64
+N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN = 24, 64, 3, 64, 8
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,9 @@ class When:
     known_at: datetime | None = None
 
 
+NOW = When()
+
+
 @dataclass
 class World:
     """A twin being served."""
@@ -36,11 +45,23 @@ class World:
     settings: Settings
     layers: Kept[Encoded] = field(default_factory=lambda: Kept(N_LAYERS))
     hexes: Kept[Encoded] = field(default_factory=lambda: Kept(N_HEXES))
-    tiles: Kept[Any] = field(default_factory=lambda: Kept(N_TILES))
+    tiles: TileCache = field(default_factory=TileCache)
     tables: Kept[Any] = field(default_factory=lambda: Kept(N_TABLES))
     snapshots: Kept[Snapshot] = field(default_factory=lambda: Kept(N_SNAPSHOTS))
+    seen: Kept[Seen] = field(default_factory=lambda: Kept(N_SEEN))
 
-    def snapshot(self, when: When) -> Snapshot:
+    def __post_init__(self) -> None:
+        self.follower = Follower(self.twin)
+        self._latest: dict[tuple[str, bool], tuple[LayerTable, Encoded]] = {}
+
+    def adopt(self, read: Read, encoded: Mapping[str, Encoded]) -> None:
+        """Begin with a snapshot that was read, and encoded, before."""
+        self.twin.adopt(read)
+        for name, table in read.snapshot.layers.items():
+            self._latest[name, True] = (table, encoded[name])
+            self.layers.get((name, table.digest), lambda name=name: encoded[name])  # type: ignore[misc]
+
+    def whole(self, when: When) -> Snapshot:
         """What holds then. Past ones are kept until something is recorded; one whose ``as_of`` is now, for a minute."""
         if when.as_of is None and when.known_at is None:
             return self.twin.snapshot()
@@ -48,28 +69,95 @@ class World:
         key = (self.twin.store.head(), when.as_of or now.replace(second=0, microsecond=0), when.known_at)
         return self.snapshots.get(key, lambda: self.twin.snapshot(when.as_of or now, when.known_at))
 
+    def seen_by(self, caller: Caller, whole: Snapshot) -> Seen:
+        """A snapshot as a caller sees it, made once for all who see the same."""
+        seen = Seen(caller, whole)
+        if seen.is_whole:
+            return seen
+        key = (whole.id, whole.as_of, whole.known_at, caller.areas, seen.sight)
+        return self.seen.get(key, lambda: Seen(Caller("", caller.role, caller.areas), whole))
+
     def updated(self, snapshot: Snapshot) -> datetime | None:
         """When something was last recorded, as far as the snapshot knows."""
         head, store = self.twin.store.head(), self.twin.store
         times = self.tables.get(("recorded", head), lambda: [t.at for t in store.transactions()])
         return max((at for at in times if snapshot.is_present or at <= snapshot.known_at), default=None)
 
-    def encoded(self, snapshot: Snapshot, layer: LayerType) -> Encoded:
-        """A layer's features as bytes."""
-        table = snapshot.layers[layer.name]
-        return self.layers.get((snapshot.id, layer.name), lambda: encode_layer(layer, table))
+    def encoded(self, layer: LayerType, table: LayerTable) -> Encoded:
+        """A layer's features as bytes; of a table that differs little from the last one, only what differs is made anew."""
+        return self.layers.get((layer.name, table.digest), lambda: self._encode(layer, table))
 
-    def aggregated(self, snapshot: Snapshot, layer: LayerType, resolution: int) -> Encoded:
+    def _encode(self, layer: LayerType, table: LayerTable) -> Encoded:
+        way = (layer.name, table.recorded is None)
+        before = self._latest.get(way)
+        made = encode_layer(layer, table) if before is None else patched(before[1], layer, before[0], table)
+        self._latest[way] = (table, made)
+        return made
+
+    def aggregated(self, table: LayerTable, resolution: int) -> Encoded:
         """A point layer's counts per cell."""
-        table = snapshot.layers[layer.name]
-        key: Hashable = (snapshot.id, layer.name, resolution)
+        key: Hashable = (table.layer, table.digest, resolution)
         return self.hexes.get(key, lambda: aggregate(table, points_to_cells(table.lnglat, resolution)))
 
 
-async def _world(request: Request) -> World:
+class View:
+    """The world as the caller of one request sees it. Routes have nothing else, so what a role may not see cannot be sent.
+
+    Whenever it hands out exact places of sensitive things, it leaves an ``ExactRead`` in the request's scope for the audit.
+    """
+
+    def __init__(self, world: World, scope: Scope) -> None:
+        self.world, self._scope = world, scope
+        self.caller: Caller = scope.get("caller", OPEN)
+        self.twin, self.settings = world.twin, world.settings
+        self.tables, self.hexes, self.tiles = world.tables, world.hexes, world.tiles
+
+    def is_at_hand(self, layer: str, when: When) -> bool:
+        """Whether a layer's features are there without waiting for anything."""
+        if not self.twin.followed or when != NOW or layer not in LAYERS:
+            return False
+        seen = self.seen()
+        return seen.is_shown and self.world.layers.has((layer, seen.shown.layers[layer].digest))
+
+    def seen(self, when: When = NOW) -> Seen:
+        return self.world.seen_by(self.caller, self.world.whole(when))
+
+    def snapshot(self, when: When = NOW) -> Snapshot:
+        """What features, tiles and files are made of."""
+        return self.seen(when).shown
+
+    def judged(self, when: When = NOW) -> Snapshot:
+        """What rules are made of."""
+        return self.seen(when).judged
+
+    def updated(self, snapshot: Snapshot) -> datetime | None:
+        return self.world.updated(snapshot)
+
+    def encoded(self, snapshot: Snapshot, layer: LayerType, where: str = "", n: int | None = None) -> Encoded:
+        """A layer's features as bytes. ``where`` and ``n`` say what of them is read, for the audit."""
+        table = snapshot.layers[layer.name]
+        self.read(layer.name, where, len(table) if n is None else n)
+        return self.world.encoded(layer, table)
+
+    def aggregated(self, snapshot: Snapshot, layer: LayerType, resolution: int) -> Encoded:
+        return self.world.aggregated(snapshot.layers[layer.name], resolution)
+
+    def read(self, layer: str, where: str, n: int) -> None:
+        """Note for the audit that exact places are read, if they are; the last note on a layer counts."""
+        if not self.caller.is_open and self.caller.may("cleared") and LAYERS[layer].sensitive:
+            reads = self._scope.setdefault("exact_reads", [])
+            reads[:] = [*(r for r in reads if r.layer != layer), ExactRead(layer, where, n)]
+
+
+def view_of(request: Request) -> View:
+    """The view of a request; also usable where no dependency runs."""
     world = request.app.state.world
     assert isinstance(world, World)
-    return world
+    return View(world, request.scope)
 
 
-Served = Annotated[World, Depends(_world)]
+async def _view(request: Request) -> View:
+    return view_of(request)
+
+
+Served = Annotated[View, Depends(_view)]

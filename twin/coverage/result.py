@@ -35,6 +35,7 @@ LABELS: dict[str, Words] = {
     "quality": Words("数据质量未达标", "Data quality below the threshold"),
     "model": Words("模型推算", "Model result"),
     "ours": Words("本系统设定，非规划原文", "Our setting, not the plan's"),
+    "coarse": Words("按权限：敏感设施按 9 级六边形中心计位", "By permission: sensitive assets at the centres of res-9 hexes"),
     "reference": Words("参考，规划不约束该区域", "Reference only, outside the plan's area"),
 }
 
@@ -362,6 +363,8 @@ class Scene:
         doubts = tuple(quality.doubt for quality in judged if quality is not None and quality.doubt is not None)
         if doubts:
             labels.append("quality")
+        if self.snapshot.coarse & set(layers):
+            labels.append("coarse")
         if self.clause.ours:
             labels.append("ours")
         if not self.binding:

@@ -36,6 +36,8 @@ class Field:
     coded: tuple[str, ...] = ()
     keeps_unknown: bool = False
     pattern: str = ""
+    tells_place: bool = False
+    """Whether it helps to find a sensitive thing (a name may be an address): not for those who may not see its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ SAME_KEY = SameThing(
 
 @dataclass(frozen=True, slots=True)
 class LayerType:
-    """One kind of thing on the map. ``sensitive``: exact places are not for everybody.
+    """One kind of thing on the map. ``sensitive``: exact places are not for everybody; ``sensitive_where`` narrows it to rows
+    with these values of a field.
 
     As a denominator, ``category`` names the field that tells its kinds apart, ``amount`` the one that weighs its points.
     ``common`` has the fields of every layer (and ``lng``, ``lat``) where a profile reads them in its own way, ``private``
@@ -77,6 +80,7 @@ class LayerType:
     geometry: Literal["point", "line", "polygon"]
     fields: tuple[Field, ...] = ()
     sensitive: bool = False
+    sensitive_where: Mapping[str, frozenset[str]] = field(default_factory=dict)
     context: bool = False
     category: str = ""
     amount: str = "n_devices"
@@ -97,7 +101,7 @@ LIFECYCLE_CODES = {
 COMMON: tuple[Field, ...] = (
     Field("key", "text", Words("编号", "Key"),
           synonyms=("key", "id", "site_id", "station_id", "stationid", "设备编码", "设备编号", "编号", "站点号", "cgi", "deviceid")),
-    Field("name", "text", Words("名称", "Name"), default="",
+    Field("name", "text", Words("名称", "Name"), default="", tells_place=True,
           synonyms=("name", "title", "设备名称", "站点名称", "名称", "基站中文名", "stationname", "点位俗称", "安装地址", "地址", "address", "lot_address", "road_address")),
     Field("lifecycle", "enum", Words("生命周期", "Lifecycle"), domain=("planned", "building", "managed", "operating", "retired"),
           codes=LIFECYCLE_CODES, default="operating", synonyms=("lifecycle", "生命周期", "状态")),

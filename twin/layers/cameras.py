@@ -17,7 +17,7 @@ CAMERAS = LayerType(
               synonyms=("indoor", "摄像机位置类型", "roomtype")),
         Field("access", "enum", Words("联网属性", "Access"), domain=("own", "relayed", "unlinked"), default="own",
               codes={"自建联网": "own", "已复接": "relayed", "待复接": "unlinked"}, synonyms=("access", "联网属性")),
-        Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360,
+        Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360, tells_place=True,
               synonyms=("azimuth_deg", "azimuth", "方位角")),
         Field("hfov_deg", "float", Words("水平视场角", "Horizontal field of view"), unit="°", minimum=0, maximum=360,
               synonyms=("hfov_deg", "hfov")),

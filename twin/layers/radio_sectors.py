@@ -9,7 +9,7 @@ RADIO_SECTORS = LayerType(
     "point",
     (
         Field("site", "text", Words("所属基站", "Station"), default="", synonyms=("site", "所属站点", "站点号")),
-        Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360,
+        Field("azimuth_deg", "float", Words("方位角", "Azimuth"), unit="°", minimum=0, maximum=360, tells_place=True,
               synonyms=("azimuth_deg", "azimuth", "方向角", "方位角")),
         Field("frequency_mhz", "float", Words("频率", "Frequency"), unit="MHz", minimum=0,
               synonyms=("frequency_mhz", "frequency")),

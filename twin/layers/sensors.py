@@ -16,6 +16,7 @@ SENSORS = LayerType(
         Field("sensor_type", "text", Words("类型", "Type"), default="", synonyms=("sensor_type", "类型")),
     ),
     sensitive=True,
+    sensitive_where={"domain": frozenset(("gas", "power", "water"))},
     same=(
         SAME_KEY,
         SameThing("same-place",
