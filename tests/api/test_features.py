@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import pytest
 
-from tests.api.conftest import MIDDLE, N_CAMERAS, N_LOCATED, NORTH, SOUTH, Client, Make, record, store_of
+from tests.api.conftest import MIDDLE, N_CAMERAS, N_LOCATED, NORTH, SOUTH, Client, Make, record, records, store_of
 from twin.layers import LAYERS
 
 
 @pytest.mark.parametrize("path", ["/", "/conformance", "/collections", "/collections/cameras"])
 def test_ogc_pages_are_json_and_take_f(client: Client, path: str) -> None:
     assert client.get(path, params={"f": "json"}).headers["content-type"] == "application/json"
-    assert client.get(path, params={"f": "html"}).status_code == 400
+    assert client.get(path, params={"f": "xml"}).status_code == 400
 
 
 def test_the_landing_page_links_to_everything_on_the_host_that_was_asked(client: Client) -> None:
@@ -95,7 +95,30 @@ def test_prev_leads_back_and_keeps_the_other_parameters(client: Client) -> None:
         == "http://twin.test/collections/cameras/items?bbox=121%2C31%2C122%2C32&as_of=2025-01-01&limit=5&offset=0"
     )
     first = client.get(links["prev"]).json()
-    assert next(link["href"] for link in first["links"] if link["rel"] == "next").endswith("limit=5&offset=5")
+    assert next(link["href"] for link in first["links"] if link["rel"] == "next").endswith("limit=5&after=cam-04")
+
+
+def test_an_edit_between_two_pages_neither_repeats_nor_drops_a_feature(make: Make) -> None:
+    fresh = make(store_of(records()))
+    path, seen = "/collections/cameras/items?limit=7", []
+    for turn in range(20):
+        body = fresh.get(path).json()
+        seen += [feature["id"] for feature in body["features"]]
+        following = [link["href"] for link in body["links"] if link["rel"] == "next"]
+        if not following:
+            break
+        path = following[0]
+        east = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [121.30 - turn / 1000, 31.001]}}
+        sent = {"headers": {"content-type": "application/geo+json"}, "json": east}
+        assert fresh.patch(f"/collections/cameras/items/cam-{(turn * 11) % 48:02d}", **sent).status_code == 200
+        assert (
+            fresh.post(
+                "/collections/cameras/items", **{**sent, "json": {**east, "properties": {"key": f"aaa-{turn}"}}}
+            ).status_code
+            == 201
+        )
+    expected = [f"cam-{i:02d}" for i in range(48)] + ["nowhere/1"]
+    assert seen == expected
 
 
 @pytest.mark.parametrize(
@@ -139,7 +162,7 @@ def test_a_feature_has_the_fields_that_callers_rely_on(client: Client) -> None:
     assert isinstance(properties["n_connectors"], int)
     assert len(properties["cell"]) == 15
     assert properties["cell"].startswith("8c")
-    assert {link["rel"] for link in feature["links"]} == {"self", "collection"}
+    assert {link["rel"] for link in feature["links"]} == {"self", "alternate", "collection"}
 
 
 def test_a_key_may_hold_a_slash_and_a_feature_no_place(client: Client) -> None:

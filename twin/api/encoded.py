@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class Encoded:
     comes its geometry. ``bounds`` are (n, 4) degrees, NaN = no place; ``shapes`` are None for points.
     """
 
-    blob: bytes
+    blob: bytes | mmap
     offsets: Index
     cuts: Index
     bounds: NDArray[np.float64]
@@ -55,6 +56,13 @@ class Encoded:
         return len(self.cuts)
 
     @cached_property
+    def ranks(self) -> Index:
+        """Which of ``ids`` stands at each place of the Morton order."""
+        ranks = np.empty(len(self), np.int64)
+        ranks[self.places] = np.arange(len(self))
+        return ranks
+
+    @cached_property
     def unit(self) -> Unit:
         """The centre of each feature's bounds in the unit square."""
         return lnglat_to_unit((self.bounds[:, :2] + self.bounds[:, 2:]) / 2)
@@ -69,6 +77,11 @@ class Encoded:
     def unit_bounds(self) -> NDArray[np.float64]:
         return np.asarray(shapely.bounds(self.unit_shapes))
 
+    @cached_property
+    def _sides(self) -> NDArray[np.float64]:
+        """(4, n) the bounds side by side: scanned whole for each box."""
+        return np.ascontiguousarray(self.bounds.T)
+
     def find(self, key: str) -> int | None:
         """Where the feature of that id stands."""
         i = bisect_left(self.ids, key)
@@ -77,7 +90,7 @@ class Encoded:
     def within(self, bbox: Bbox) -> Index:
         """The features whose bounds meet a box, its edges included; for points: those inside."""
         west, south, east, north = bbox
-        w, s, e, n = self.bounds.T
+        w, s, e, n = self._sides
         across = (w <= east) & (e >= west) if west <= east else (w <= east) | (e >= west)
         return np.flatnonzero(across & (s <= north) & (n >= south))
 
@@ -99,14 +112,14 @@ class Encoded:
         )
 
     def pick(self, index: Index) -> bytes:
-        """Features by their place in the order (ascending), joined by commas."""
+        """Features by their places, in the order given, joined by commas."""
         if len(index) == 0:
             return b""
         cut = np.flatnonzero(np.diff(index) != 1)
         first = self.offsets[index[np.concatenate([[0], cut + 1])]].tolist()
         last = self.offsets[index[np.concatenate([cut, [len(index) - 1]])] + 1].tolist()
         blob = memoryview(self.blob)
-        return b"".join([blob[a:b] for a, b in zip(first, last, strict=True)])[:-1]
+        return b"".join(map(blob.__getitem__, map(slice, first, last)))[:-1]
 
     def heads(self, index: Index) -> list[bytes]:
         """Id and properties of features, without geometry and without the closing brace."""
@@ -195,6 +208,86 @@ def encode_layer(kind: LayerType, table: LayerTable) -> Encoded:
     }
     place = table.lnglat if kind.geometry == "point" or table.geometry is None else table.geometry
     return encode([str(key) for key in table.frame["key"]], columns, place)
+
+
+def patched(before: Encoded, kind: LayerType, old: LayerTable, new: LayerTable) -> Encoded:
+    """What ``encode_layer(kind, new)`` gives, from what it gave for ``old``: only rows that differ are encoded."""
+    if old.marks is None or new.marks is None or not _same_columns(old, new):
+        return encode_layer(kind, new)
+    source = _where_from(old.marks, new.marks)
+    fresh = np.flatnonzero(source < 0)
+    if len(fresh) > MOST_FRESH * len(new):
+        return encode_layer(kind, new)
+    part = new.frame.iloc[fresh].reset_index(drop=True)
+    shapes = None if new.geometry is None else new.geometry[fresh]
+    added = encode_layer(kind, LayerTable(new.layer, part, shapes))
+    position = np.empty(len(new), np.int64)
+    position[source >= 0] = before.places[source[source >= 0]]
+    position[fresh] = len(before) + added.places
+    return _spliced(before, added, position, TextColumn(new.frame["key"]))
+
+
+MOST_FRESH = 0.2
+"""The share of rows from which on all are encoded anew."""
+
+
+def _same_columns(old: LayerTable, new: LayerTable) -> bool:
+    return list(old.frame.columns) == list(new.frame.columns)
+
+
+def _where_from(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> Index:
+    """(n) which row of the old marks each of the new ones is; -1 = none."""
+    order = np.argsort(old[:, 0], kind="stable")
+    at = np.minimum(np.searchsorted(old[order, 0], new[:, 0]), max(len(old) - 1, 0))
+    found = order[at] if len(old) else np.zeros(len(new), np.int64)
+    same = (old[found] == new).all(axis=1) if len(old) else np.zeros(len(new), bool)
+    return np.where(same, found, -1)
+
+
+def _spliced(first: Encoded, second: Encoded, position: Index, ids: Sequence[str]) -> Encoded:
+    """Features of two encodings as one.
+
+    Args:
+        position: (n) of each feature in the order of ``ids``: where it stands in the first, then in the second.
+    """
+    both = np.concatenate([first.codes, second.codes])[position]
+    order = np.argsort(both, kind="stable")
+    taken = position[order]
+    sizes = np.concatenate([np.diff(first.offsets), np.diff(second.offsets)])
+    heads = np.concatenate([first.cuts - first.offsets[:-1], second.cuts - second.offsets[:-1]])
+    offsets = np.concatenate([[0], np.cumsum(sizes[taken], dtype=np.int64)]).astype(np.int64)
+    starts = np.concatenate([first.offsets[:-1], second.offsets[:-1] + len(first.blob)])
+    cut = np.flatnonzero((np.diff(taken) != 1) | (taken[1:] == len(first))) + 1
+    begins = np.concatenate([[0], cut])[: len(taken)]
+    ends = np.concatenate([cut, [len(taken)]])[: len(begins)]
+    blobs = (memoryview(first.blob), memoryview(second.blob))
+    parts = []
+    for a, b in zip(begins.tolist(), ends.tolist(), strict=True):
+        which = int(taken[a] >= len(first))
+        start = int(starts[taken[a]]) - which * len(first.blob)
+        parts.append(blobs[which][start : start + int(offsets[b] - offsets[a])])
+    places = np.empty(len(position), np.int64)
+    places[order] = np.arange(len(position))
+    shapes = None
+    if first.shapes is not None and second.shapes is not None:
+        shapes = np.concatenate([first.shapes, second.shapes])[taken]
+    return Encoded(
+        b"".join(parts), offsets, offsets[:-1] + heads[taken], np.concatenate([first.bounds, second.bounds])[taken], both[order],
+        shapes, np.concatenate([first.valid, second.valid])[taken], ids, places,
+    )  # fmt: skip
+
+
+class TextColumn(Sequence[str]):
+    """A column of text as a sequence, without a Python string for each of its values."""
+
+    def __init__(self, column: pd.Series[Any]) -> None:
+        self._values = column.array
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._values[index]
 
 
 def cell_texts(cells: pd.Series[Any]) -> list[str | None]:

@@ -2,90 +2,122 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 import numpy as np
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from twin.api.params import Box, During, Times
+from twin.api.collections import labels_of
+from twin.api.crs import crs_of, picked
+from twin.api.html import HTML, html_item, html_items, wants_html
+from twin.api.items_query import AskedItems, ItemsQuery
+from twin.api.params import Times
 from twin.api.replies import GEOJSON, JSON, dumps, has_already, link, reply
 from twin.api.wire import time_text
-from twin.api.world import Served
+from twin.api.world import Served, View
 from twin.errors import NotFound
 from twin.layers import LAYERS, layer_named
+from twin.model import Snapshot
 
 
-async def _geojson(f: Annotated[Literal["json", "geojson"], Query(description="format")] = "geojson") -> None:
-    """Both mean GeoJSON."""
+async def _format(
+    f: Annotated[
+        Literal["json", "geojson", "html"], Query(description="json and geojson both mean GeoJSON")
+    ] = "geojson",
+) -> None:
+    """Read where the answer is made."""
 
 
 router = APIRouter(tags=["collections"])
-AS_GEOJSON = [Depends(_geojson)]
-MAX_LIMIT = 10_000
+FORMATS = [Depends(_format)]
 LayerName = Annotated[str, Path(description="a collection's name", examples=list(LAYERS))]
+COLLECTION = b'{"type":"FeatureCollection","features":['
 
 
-@router.get("/collections/{layer}/items", dependencies=AS_GEOJSON)
-def items(
-    request: Request,
-    world: Served,
-    layer: LayerName,
-    when: Times,
-    bbox: Box,
-    during: During,
-    limit: Annotated[
-        int, Query(ge=1, description="a larger one is taken as the maximum", json_schema_extra={"maximum": MAX_LIMIT})
-    ] = 10,
-    offset: Annotated[int, Query(ge=0)] = 0,
-) -> Response:
-    """Features, paged by ``next`` links."""
-    kind, limit = layer_named(layer), min(limit, MAX_LIMIT)
-    encoded = world.encoded(world.snapshot(when), kind)
-    index = np.arange(len(encoded)) if bbox is None else encoded.within(bbox)
-    if during is not None:
-        index = index[encoded.during(during.start, during.end)[index]]
-    page = index[offset : offset + limit]
+@router.get("/collections/{layer}/items", dependencies=FORMATS)
+async def items(request: Request, world: Served, layer: LayerName, asked: AskedItems) -> Response:
+    """Features, sorted by key and paged by ``next`` links. Besides these parameters every queryable is one: ``lifecycle=operating``."""
+    if not asked.filters and world.is_at_hand(layer, asked.when) and not wants_html(request):
+        return _items(request, world, layer, asked)
+    return await run_in_threadpool(_items, request, world, layer, asked)
+
+
+def _items(request: Request, world: View, layer: str, asked: ItemsQuery) -> Response:
+    kind, snapshot = layer_named(layer), world.snapshot(asked.when)
+    encoded = world.encoded(snapshot, kind)
+    chosen = asked.select(kind, snapshot.layers[layer], encoded)
+    page, has_more = asked.page(chosen, encoded)
+    world.read(layer, request.url.query, len(page))
+    labels = _labels(world, snapshot, layer)
     tail = {
-        "numberMatched": len(index),
+        "numberMatched": len(encoded) if chosen is None else len(chosen),
         "numberReturned": len(page),
         "timeStamp": time_text(world.twin.now()),
-        "links": _page_links(request, layer, limit, offset, len(index)),
+        "snapshot": snapshot.id,
+        "labels": labels,
+        "links": _page_links(request, layer, asked, encoded.ids[int(page[-1])] if has_more and len(page) else None),
     }
-    body = b"".join((b'{"type":"FeatureCollection","features":[', encoded.pick(page), b"],", dumps(tail)[1:]))
-    return reply(request, body, GEOJSON)
+    body = b"".join((COLLECTION, picked(encoded, encoded.places[page], asked.crs), b"],", dumps(tail)[1:]))
+    if wants_html(request):
+        return html_items(request, orjson.loads(body), labels)
+    return reply(request, body, GEOJSON, {"content-crs": asked.crs.header})
 
 
-def _page_links(request: Request, layer: str, limit: int, offset: int, matched: int) -> list[dict[str, str]]:
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("offset", "limit")]
-    path = f"/collections/{layer}/items"
+def _labels(world: View, snapshot: Snapshot, layer: str) -> list[dict[str, str]]:
+    table = snapshot.layers[layer]
+    key = ("labels", layer, table.digest, tuple(snapshot.sources.values()))
+    made: list[dict[str, str]] = world.tables.get(key, lambda: labels_of(table, snapshot))
+    return made
 
-    def page(rel: str, start: int) -> dict[str, str]:
-        return link(request, rel, path, "", GEOJSON, urlencode([*kept, ("limit", limit), ("offset", start)]))
 
-    links = [page("self", offset), link(request, "collection", f"/collections/{layer}")]
-    if offset + limit < matched:
-        links.append(page("next", offset + limit))
-    if offset > 0:
-        links.append(page("prev", max(0, offset - limit)))
+def _page_links(request: Request, layer: str, asked: ItemsQuery, last: str | None) -> list[dict[str, str]]:
+    asked_for = request.query_params.multi_items()
+    kept = [(k, v) for k, v in asked_for if k not in ("offset", "limit", "after", "f")]
+    path, form = f"/collections/{layer}/items", [(k, v) for k, v in asked_for if k == "f"]
+    here: list[tuple[str, str | int]] = [("limit", asked.limit), *([("offset", asked.offset)] if asked.offset else [])]
+    here += [] if asked.after is None else [("after", asked.after)]
+    links = [
+        link(request, "self", path, "", GEOJSON, urlencode([*kept, *here, *form])),
+        link(request, "alternate", path, "", HTML, urlencode([*kept, *here, ("f", "html")])),
+        link(request, "collection", f"/collections/{layer}"),
+    ]
+    if last is not None:
+        query = urlencode([*kept, ("limit", asked.limit), ("after", last), *form])
+        links.append(link(request, "next", path, "", GEOJSON, query))
+    if asked.offset and asked.after is None:
+        before = max(0, asked.offset - asked.limit)
+        query = urlencode([*kept, ("limit", asked.limit), ("offset", before), *form])
+        links.append(link(request, "prev", path, "", GEOJSON, query))
     return links
 
 
-@router.get("/collections/{layer}/items/{key:path}", dependencies=AS_GEOJSON)
-def item(request: Request, world: Served, layer: LayerName, key: str, when: Times) -> Response:
+@router.get("/collections/{layer}/items/{key:path}", dependencies=FORMATS)
+def item(
+    request: Request, world: Served, layer: LayerName, key: str, when: Times,
+    crs: Annotated[str | None, Query(description="URI of the CRS of the answer")] = None,
+) -> Response:  # fmt: skip
     """One feature by its key."""
-    encoded = world.encoded(world.snapshot(when), layer_named(layer))
+    kind, snapshot, to = layer_named(layer), world.snapshot(when), crs_of(crs)
+    encoded = world.encoded(snapshot, kind)
     place = encoded.find(key)
     if place is None:
         raise NotFound(f"图层 {layer} 中没有编号“{key[:80]}”", f"{layer} has no feature {key[:80]!r} at that time")
+    world.read(layer, key, 1)
+    path = f"/collections/{layer}/items/{quote(key, safe='')}"
     links = [
-        link(request, "self", f"/collections/{layer}/items/{quote(key, safe='')}", "", GEOJSON),
+        link(request, "self", path, "", GEOJSON),
+        link(request, "alternate", path, "", HTML, "f=html"),
         link(request, "collection", f"/collections/{layer}", "", JSON),
     ]
-    feature = encoded.run(slice(place, place + 1))
-    etag = f"v{orjson.loads(feature)['properties']['version']}"
-    headers = {"etag": f'"{etag}"'}
+    feature = picked(encoded, np.array([place]), to)
+    read: dict[str, Any] = orjson.loads(feature)
+    etag = f"v{read['properties']['version']}"
+    headers = {"etag": f'"{etag}"', "content-crs": to.header}
+    if wants_html(request):
+        return html_item(request, {**read, "links": links}, _labels(world, snapshot, layer))
     if has_already(request, etag):
         return Response(status_code=304, headers=headers)
     return reply(request, feature[:-1] + b',"links":' + dumps(links) + b"}", GEOJSON, headers)

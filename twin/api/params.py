@@ -6,10 +6,11 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
+from starlette.types import Scope
 
 from twin.api.encoded import Bbox
 from twin.api.world import When
@@ -39,10 +40,11 @@ async def known_parameters_only(request: Request) -> None:
     Raises:
         BadParameter: with one fault for each.
     """
-    known = declared(request) | EVERYWHERE
-    for dependant in dependants(request):
-        if isinstance(dependant.call, TakesMore):
-            known |= set(dependant.call.also_known(request))
+    if not request.query_params:
+        return
+    known, more = _takes(request.scope)
+    for call in more:
+        known = known | set(call.also_known(request))
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         said = ", ".join(sorted(known)) or "—"
@@ -54,12 +56,26 @@ async def known_parameters_only(request: Request) -> None:
 
 def declared(request: Request) -> set[str]:
     """The query parameters that the request's route declares."""
-    return {field.alias for dependant in dependants(request) for field in dependant.query_params}
+    return {field.alias for dependant in dependants(request.scope["route"]) for field in dependant.query_params}
 
 
-def dependants(request: Request) -> Iterator[Dependant]:
-    """What the request's route depends on, itself included."""
-    waiting: list[Dependant] = [request.scope["route"].dependant]
+_TAKEN: dict[Any, tuple[frozenset[str], tuple[TakesMore, ...]]] = {}
+
+
+def _takes(scope: Scope) -> tuple[frozenset[str], tuple[TakesMore, ...]]:
+    """The query parameters that a request's route declares, and what takes more; found once for each endpoint."""
+    endpoint = scope["endpoint"]
+    if endpoint not in _TAKEN:
+        found = list(dependants(scope["route"]))
+        declared = {field.alias for dependant in found for field in dependant.query_params}
+        calls: list[Any] = [d.call for d in found]
+        _TAKEN[endpoint] = EVERYWHERE | declared, tuple(call for call in calls if isinstance(call, TakesMore))
+    return _TAKEN[endpoint]
+
+
+def dependants(route: Any) -> Iterator[Dependant]:
+    """What a route depends on, itself included."""
+    waiting: list[Dependant] = [route.dependant]
     while waiting:
         found = waiting.pop()
         yield found
@@ -114,23 +130,25 @@ def parse_interval(text: str) -> Interval:
     return Interval(start, end)
 
 
-async def _interval(
-    datetime: Annotated[
-        str | None,
-        Query(description="of what holds at as_of: valid then; a date-time, a date, or start/end, .. = open"),
-    ] = None,
-) -> Interval | None:
-    return None if datetime is None else parse_interval(datetime)
-
-
-During = Annotated[Interval | None, Depends(_interval)]
-
-
 def parse_bbox(text: str) -> Bbox:
     """``west,south,east,north`` in degrees; with heights (6 numbers) they are ignored.
 
     Raises:
         BadParameter: it is not that.
+    """
+    west, south, east, north = bbox_numbers(text)
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        zh = "经度应为 -180 至 180，纬度应为 -90 至 90，且南不大于北"
+        en = "longitudes must be -180 to 180, latitudes -90 to 90, south not above north"
+        raise bad("query", "bbox", text, zh, en)
+    return west, south, east, north
+
+
+def bbox_numbers(text: str) -> list[float]:
+    """The 4 numbers of a box; of 6 the heights are left out.
+
+    Raises:
+        BadParameter: there are others.
     """
     try:
         numbers = [float(part) for part in text.split(",")]
@@ -144,12 +162,7 @@ def parse_bbox(text: str) -> Bbox:
             "must be 4 numbers: west,south,east,north in degrees, longitude first",
         )
         raise bad("query", "bbox", text, zh, en)
-    west, south, east, north = numbers
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-        zh = "经度应为 -180 至 180，纬度应为 -90 至 90，且南不大于北"
-        en = "longitudes must be -180 to 180, latitudes -90 to 90, south not above north"
-        raise bad("query", "bbox", text, zh, en)
-    return west, south, east, north
+    return numbers
 
 
 async def _bbox(

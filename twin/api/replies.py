@@ -39,7 +39,7 @@ def reply(
     request: Request, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Bytes, compressed if they are worth it and the caller takes it."""
-    sent = {"vary": "Accept-Encoding, Accept-Language", **(headers or {})}
+    sent = {"vary": "Accept, Accept-Encoding, Accept-Language", **(headers or {})}
     if len(content) >= MIN_GZIP and accepts_gzip(request):
         content = compress(content)
         sent["content-encoding"] = "gzip"

@@ -1,0 +1,117 @@
+"""What a request for features asks: where, when, which, how many, in which CRS. Read in one place."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import Depends, Query, Request
+
+from twin.api.cql import degrees_of, parse_filter
+from twin.api.crs import DEFAULT, Crs, bbox_to_degrees, crs_of, narrowed
+from twin.api.encoded import Bbox, Encoded, Index
+from twin.api.params import Interval, bbox_numbers, moment, parse_bbox, parse_interval
+from twin.api.world import When
+from twin.layers import LAYERS, LayerType, layer_named
+from twin.layers.filter_columns import queryables
+from twin.layers.filtering import Filter, property_filters
+from twin.model import LayerTable
+
+MAX_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsQuery:
+    """``bbox`` in degrees, ``corners`` as it was asked in ``bbox_crs``. Pages follow the keys: ``after`` is the last one seen, so that
+    an edit between two pages neither repeats nor drops a feature that it leaves alone."""
+
+    when: When
+    bbox: Bbox | None
+    corners: Sequence[float]
+    bbox_crs: Crs
+    during: Interval | None
+    filters: tuple[Filter, ...]
+    crs: Crs
+    limit: int
+    offset: int
+    after: str | None
+
+    def select(self, kind: LayerType, table: LayerTable, encoded: Encoded) -> Index | None:
+        """Which features, as numbers in the order of their keys; None = all.
+
+        Raises:
+            BadParameter: a filter names what the layer has not.
+        """
+        places: Index | None = None
+        if self.bbox is not None:
+            places = encoded.within(self.bbox)
+            if self.bbox_crs is not DEFAULT:
+                places = narrowed(encoded, places, self.corners, self.bbox_crs)
+        if self.during is not None:
+            held = encoded.during(self.during.start, self.during.end)
+            places = np.flatnonzero(held) if places is None else places[held[places]]
+        chosen = None if places is None else np.sort(encoded.ranks[places])
+        for each in self.filters:
+            mask = each.mask(kind, table)
+            chosen = np.flatnonzero(mask) if chosen is None else chosen[mask[chosen]]
+        return chosen
+
+    def page(self, chosen: Index | None, encoded: Encoded) -> tuple[Index, bool]:
+        """Of the chosen, those of the page that is asked, in the order of their keys, and whether more follow."""
+        first = 0 if self.after is None else bisect_right(encoded.ids, self.after)
+        if chosen is None:
+            first += self.offset
+            last = min(first + self.limit, len(encoded))
+            return np.arange(first, max(first, last)), last < len(encoded)
+        start = int(np.searchsorted(chosen, first)) + self.offset
+        return chosen[start : start + self.limit], start + self.limit < len(chosen)
+
+
+class Reading:
+    """Reads the query; takes the layer's queryables as query parameters too."""
+
+    def also_known(self, request: Request) -> list[str]:
+        kind = LAYERS.get(request.path_params["layer"])
+        return [] if kind is None else [name for name, what in queryables(kind).items() if what != "shape"]
+
+    async def __call__(
+        self,
+        request: Request,
+        bbox: Annotated[str | None, Query(description="west,south,east,north in degrees; in bbox-crs: its axes' order",
+                                          examples=["121.3,31.1,121.4,31.2"])] = None,
+        bbox_crs: Annotated[str | None, Query(alias="bbox-crs", description="URI of the bbox's CRS")] = None,
+        datetime: Annotated[str | None, Query(description="of what holds at as_of: valid then; a date-time, a date, or start/end, .. = open")] = None,
+        filter: Annotated[str | None, Query(description="CQL2")] = None,  # noqa: A002 (OGC's name)
+        filter_lang: Annotated[Literal["cql2-text", "cql2-json"], Query(alias="filter-lang")] = "cql2-text",
+        filter_crs: Annotated[str | None, Query(alias="filter-crs", description="URI of the CRS of the filter's geometries")] = None,
+        crs: Annotated[str | None, Query(description="URI of the CRS of the answer")] = None,
+        as_of: Annotated[str | None, Query(description="数据时点: when it is true in the world; a date is the end of that day")] = None,
+        known_at: Annotated[str | None, Query(description="台账时点: as it had been recorded by then")] = None,
+        limit: Annotated[int, Query(ge=1, description="a larger one is taken as the maximum", json_schema_extra={"maximum": MAX_LIMIT})] = 10,
+        offset: Annotated[int, Query(ge=0, le=2**53, description="to skip; next links use after")] = 0,
+        after: Annotated[str | None, Query(max_length=600, description="the last key of the page before")] = None,
+    ) -> ItemsQuery:  # fmt: skip
+        kind, box_crs = layer_named(request.path_params["layer"]), crs_of(bbox_crs, "bbox-crs")
+        corners = () if bbox is None else bbox_numbers(bbox)
+        box = None
+        if bbox is not None:
+            box = parse_bbox(bbox) if box_crs is DEFAULT else bbox_to_degrees(corners, box_crs)
+        found = []
+        if filter is not None:
+            to_degrees = None if filter_crs is None else degrees_of(crs_of(filter_crs, "filter-crs"))
+            found.append(parse_filter(filter, filter_lang, to_degrees))
+        known = set(self.also_known(request)) & set(request.query_params)
+        own = (
+            property_filters(kind, [p for p in request.query_params.multi_items() if p[0] in known]) if known else None
+        )
+        return ItemsQuery(
+            When(moment(as_of, "as_of"), moment(known_at, "known_at")), box, corners, box_crs,
+            None if datetime is None else parse_interval(datetime), (*found, *([] if own is None else [own])), crs_of(crs),
+            min(limit, MAX_LIMIT), offset, after,
+        )  # fmt: skip
+
+
+AskedItems = Annotated[ItemsQuery, Depends(Reading())]
