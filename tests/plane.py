@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from twin.coverage.tessellation import Stations, Tessellation, _assemble
 
 Floats = NDArray[np.float64]
-BENT = 3e-7
+BENT = 4e-7
 """Each fragment's neighbourhood is made true to length by itself: of what is cut otherwise, or drawn in one plane, arcs lie some
 tenths of a millimetre elsewhere. Relative to a scene's area."""
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)

@@ -33,7 +33,9 @@ def test_every_command_that_a_document_shows_is_there_with_its_options(document)
     shown = re.findall(r"^\$? ?(?:TWIN_\w+=\S+ )?twin ([a-z]+)([^#\n]*)", document.read_text("utf-8"), re.MULTILINE)
     for name, rest in shown:
         assert name in main.commands, f"twin {name}"
-        known = {option for parameter in main.commands[name].params for option in parameter.opts}
+        command = main.commands[name]
+        below = list(command.commands.values()) if isinstance(command, click.Group) else []
+        known = {option for one in (command, *below) for parameter in one.params for option in parameter.opts}
         unknown = [word for word in re.findall(r"(?<!\S)--[a-z-]+", rest) if word not in known | {"--help"}]
         assert not unknown, f"twin {name}{rest}"
 

@@ -200,7 +200,7 @@ def test_evaluations_at_other_times_are_few():
     twin = twin_with([*district(), charger("a", CENTRE)])
     for day in range(1, 20):
         twin.cover("camera-count", snapshot=twin.snapshot(as_of=datetime(2025, 1, day, tzinfo=UTC)))
-    assert len(twin._past_evaluations) <= 4
+    assert len(twin._others) <= 4
 
 
 @pytest.mark.parametrize("rule", ["charger-service", "radio-coverage"])

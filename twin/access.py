@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from twin.errors import Words
+
 Role = Literal["public", "planner", "cleared", "editor", "admin"]
 ROLES: tuple[Role, ...] = ("public", "planner", "cleared", "editor", "admin")
 """Each may do what those before it may."""
+ROLE_NAMES: dict[Role, Words] = {
+    "public": Words("公众", "public"),
+    "planner": Words("规划人员", "planner"),
+    "cleared": Words("授权人员", "cleared"),
+    "editor": Words("编辑", "editor"),
+    "admin": Words("管理员", "administrator"),
+}
 
 
 @dataclass(frozen=True, slots=True)

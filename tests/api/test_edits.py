@@ -139,7 +139,7 @@ def test_if_match_can_be_made_a_must(make):
         ({"json": {**feature(), "geometry": {"type": "Point", "coordinates": [True, False]}}, "headers": GEOJSON}, 400, "usable"),
         ({"json": {**feature(), "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}},
           "headers": GEOJSON}, 400, "Self-intersection"),
-        ({"content": b" " * (5 << 20), "headers": GEOJSON}, 400, "4 MiB"),
+        ({"content": b" " * (5 << 20), "headers": GEOJSON}, 413, "MiB"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_is_recorded(fresh, send, status, says):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from twin.access import OPEN, Caller, Role
-from twin.errors import Forbidden, Words
+from twin.access import OPEN, ROLE_NAMES, Caller, Role
+from twin.errors import Forbidden
 
 READ = ("GET", "HEAD", "OPTIONS")
 EVERYBODY = (
@@ -24,18 +24,6 @@ EXCEPTIONS: dict[tuple[str, str], Role] = {
     ("PUT", "/collections/{layer}/items/{key:path}"): "editor",
     ("PATCH", "/collections/{layer}/items/{key:path}"): "editor",
     ("DELETE", "/collections/{layer}/items/{key:path}"): "editor",
-    ("GET", "/imports"): "editor",
-    ("POST", "/imports"): "editor",
-    ("GET", "/imports/{number}"): "editor",
-    ("DELETE", "/imports/{number}"): "editor",
-    ("POST", "/imports/{number}/apply"): "editor",
-}
-ROLE_WORDS: dict[Role, Words] = {
-    "public": Words("公众", "public"),
-    "planner": Words("规划", "planner"),
-    "cleared": Words("涉密授权", "cleared"),
-    "editor": Words("编辑", "editor"),
-    "admin": Words("管理员", "admin"),
 }
 
 
@@ -44,7 +32,11 @@ def least_role(method: str, template: str) -> Role:
     method = "GET" if method in READ else method
     if (method, template) in EXCEPTIONS:
         return EXCEPTIONS[method, template]
-    is_open = method == "GET" and any(template == p or template.startswith(f"{p.rstrip('/')}/") for p in EVERYBODY if p != "/")
+    if template == "/imports" or template.startswith("/imports/"):
+        return "editor"
+    is_open = method == "GET" and any(
+        template == p or template.startswith(f"{p.rstrip('/')}/") for p in EVERYBODY if p != "/"
+    )
     return "public" if is_open or (method == "GET" and template == "/") else "admin"
 
 
@@ -54,10 +46,29 @@ async def check_allowed(request: Request) -> None:
     Raises:
         Forbidden: naming the role that it takes.
     """
-    caller: Caller = request.scope.get("caller", OPEN)
-    least = least_role(request.method, request.scope["route"].path)
+    caller, path = caller_of(request), request.scope["route"].path
+    least = least_role(request.method, path)
     if not caller.may(least):
-        has, takes = ROLE_WORDS[caller.role], ROLE_WORDS[least]
+        has, takes = ROLE_NAMES[caller.role], ROLE_NAMES[least]
         raise Forbidden(
-            f"当前角色“{has.zh}”无此权限，需要“{takes.zh}”或以上", f"the role {caller.role} may not do this; it takes {least} or more"
+            f"当前角色“{has.zh}”无此权限，需要“{takes.zh}”或以上",
+            f"the role {caller.role} may not do this; it takes {least} or more",
         )
+    if caller.areas and path.startswith("/imports"):
+        said = ", ".join(caller.areas)
+        raise Forbidden(
+            f"导入涉及整个图层，当前角色只限于：{said}",
+            f"an import concerns a whole layer; this role is good for {said} only",
+        )
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks; where nobody is asked who he is, ``OPEN``."""
+    caller: Caller = request.scope.get("caller", OPEN)
+    return caller
+
+
+def author_of(request: Request, said: str) -> str:
+    """Who signs what is recorded: who signed in, else who the caller says he is."""
+    caller = caller_of(request)
+    return said if caller.is_open else caller.id

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
+from twin.api.allowed import author_of
 from twin.api.encoded import encode_layer
 from twin.api.features import LayerName
 from twin.api.params import bad, moment
@@ -60,12 +61,13 @@ class Editor:
 
 
 async def _signed(
-    by: Annotated[str, Query(max_length=200, description="who edits")] = "api",
+    request: Request,
+    by: Annotated[str, Query(max_length=200, description="who edits; where people sign in, that is known")] = "api",
     reason: Annotated[str, Query(max_length=2000, description="why; needed for retiring and ending")] = "",
     correction: Annotated[bool, Query(description="the version that holds on that day never was so")] = False,
     if_match: Annotated[str | None, Header(description='the version that the editor saw, as the ETag "v3"')] = None,
 ) -> Editor:
-    return Editor(Signed(by, reason, _version(if_match)), correction, if_match is not None)
+    return Editor(Signed(author_of(request, by), reason, _version(if_match)), correction, if_match is not None)
 
 
 def _version(if_match: str | None) -> int | None:

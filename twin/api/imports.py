@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from twin.api.allowed import author_of
 from twin.api.examining import Examiner
 from twin.api.import_choices import frames_known
 from twin.api.language import Lang, Language
@@ -147,7 +148,9 @@ def workbook(examiner: Imports, lang: Language, number: str) -> Response:
 def apply_import(request: Request, examiner: Imports, number: str, body: Confirmation | None = None) -> Response:
     """Record what was shown, in one transaction."""
     form, said = examiner.pending.form(number), body or Confirmation()
-    state = examiner.apply(number, said.by or form.by or "api", said.reason or form.reason or f"import {form.file}")
+    state = examiner.apply(
+        number, author_of(request, said.by or form.by or "api"), said.reason or form.reason or f"import {form.file}"
+    )
     return json_reply(request, _outline(examiner, number, state) | {"transaction": state.transaction}, headers=FRESH)
 
 

@@ -54,8 +54,8 @@ def main(ctx: click.Context, lang: str | None, store: str | None) -> None:
         raise click.UsageError(said) from None
 
 
-from twin.cli import bench, data, exports, history, imports, judge, serving, stores  # noqa: E402  (they register their commands on the group)
+from twin.cli import bench, data, exports, history, imports, judge, keys, serving, stores  # noqa: E402  (they register their commands on the group)
 
-for module in (data, imports, exports, history, judge, serving, stores, bench):
+for module in (data, imports, exports, history, judge, keys, serving, stores, bench):
     for command in module.COMMANDS:
         main.add_command(command)

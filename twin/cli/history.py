@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from twin.cli.audit import AuditGroup, reads, verify_reads
 from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
 from twin.editing import Signed, Wish, change
 from twin.errors import NotFound
@@ -40,12 +41,15 @@ def history(door: Door, layer: str, key: str, as_json: bool) -> None:
         print_table(list(rows[0]), [list(r.values()) for r in rows])
 
 
-@click.command()
+@click.group(cls=AuditGroup, invoke_without_command=True)
 @click.argument("tx", type=int, required=False)
 @json_option
-@pass_door
-def audit(door: Door, tx: int | None, as_json: bool) -> None:
-    """Who changed what, when and why; with TX, which assets that transaction touched."""
+@click.pass_context
+def audit(ctx: click.Context, as_json: bool, tx: int | None = None) -> None:
+    """Who changed what, when and why; with TX, which assets that transaction touched. Below: who read exact places."""
+    if ctx.invoked_subcommand is not None:
+        return
+    door: Door = ctx.obj
     if tx is not None:
         _print_touched(door, tx, as_json)
         return
@@ -132,4 +136,6 @@ def _told(t: Transaction | None) -> dict[str, Any]:
             "n_edits": t.n_edits}  # fmt: skip
 
 
+audit.add_command(verify_reads)
+audit.add_command(reads)
 COMMANDS = (history, audit, revert, transition)

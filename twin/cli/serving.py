@@ -3,65 +3,90 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
+import ctypes
+import gc
 import os
-import socket
 import subprocess
 import sys
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+from pydantic import SecretStr
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
+from twin.cli.running import in_brackets, listen, run_alone, run_workers
 from twin.engine import Twin
 from twin.errors import BadParameter, TwinError, Unavailable
+from twin.identity import is_loopback, must_refuse
+from twin.layers import LAYERS
 from twin.settings import Settings
 from twin.store.address import SQLITE, is_postgres, shown
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from twin.api.world import World
+
 FIRST_RESOLUTION = 9
-PATIENCE_S = 120
-"""A worker that says nothing for so long is replaced; importing and judging take seconds on a busy machine."""
 WARM_UP_AFTER_S = 0.5
 """Long enough for the server to listen first."""
 
 
-def check_port(host: str, port: int) -> None:
-    """Refuse a port that is taken, before anything is built.
+def see_who_may_come_in(door: Door, host: str) -> None:
+    """Say whether there is a sign-in.
 
     Raises:
-        Unavailable: it is taken, or the address is not ours.
+        BadParameter: there is none, others could reach the server, and nobody said that this is meant.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as reason:
-            raise Unavailable(
-                f"无法使用 {host}:{port}（{reason}）。换一个端口：make run PORT={port + 1}",
-                f"{host}:{port} cannot be used ({reason}). Choose another: make run PORT={port + 1}",
-            ) from None
+    from twin.opening import open_access
+
+    with contextlib.closing(open_access(door.settings, door.twin.store)) as access:
+        is_controlled = access.is_controlled
+    if must_refuse(host, is_controlled, door.settings.open):
+        raise BadParameter(
+            f"{host} 可从本机以外访问，却没有任何密钥：未启动。请先创建密钥（twin keys create --role admin --name 姓名），"
+            "或配置单点登录（TWIN_JWT_KEY），或以 --open 明示对所有人开放",
+            f"others can reach {host} and there is no key: not started. Make one first (twin keys create --role admin --name NAME), "
+            "set up the single sign-on (TWIN_JWT_KEY), or say --open if everybody may see everything",
+        )
+    if is_controlled:
+        door.say(
+            "访问控制：已启用，未登录者只见公众汇总值", "access control: on; who is not signed in sees public totals"
+        )
+        return
+    door.say("开放模式：未启用登录", "open mode, no sign-in")
+    made_up = all(s.synthetic or s.schematic or s.derived for _, s in door.twin.store.sources())
+    if not (made_up and is_loopback(host)):
+        door.say(
+            "注意：能访问此地址的任何人（包括本机其他用户）都能看到并修改全部数据，含摄像机的精确位置。启用登录：twin keys create",
+            "Note: whoever can reach this address (other users of this machine too) can see and change everything, exact places "
+            "of cameras included. To have a sign-in: twin keys create",
+        )
 
 
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def warm_up(twin: Twin) -> None:
-    """Judge every clause once, so that the first page need not wait. A rule that cannot be judged says so when asked."""
+def warm_up(world: World) -> None:
+    """Encode every layer and judge every clause once, so that the first page need not wait. A rule that cannot be judged says
+    so when asked."""
+    twin = world.twin
+    with contextlib.suppress(TwinError):
+        for name, table in twin.snapshot().layers.items():
+            world.encoded(LAYERS[name], table)
     for clause in twin.plan.clauses:
         with contextlib.suppress(TwinError):
             evaluation = twin.cover(clause.id)
             _ = evaluation.result, evaluation.gaps(), evaluation.cells(FIRST_RESOLUTION)
+    give_back()
+
+
+def give_back() -> None:
+    """Let go of what starting took of memory; what is left lives as long as the process, and need not be collected again."""
+    gc.collect()
+    gc.freeze()
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 @click.command()
@@ -69,38 +94,63 @@ def warm_up(twin: Twin) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="More than one needs PostGIS.")
 @click.option("--demo-if-empty", is_flag=True, help="Write the reference twin first where the store is empty.")
+@click.option(
+    "--open", "is_open", is_flag=True, help="Ask nobody who he is, also where keys exist or others can reach it."
+)
 @pass_door
-def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool) -> None:
+def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool, is_open: bool) -> None:
     """Serve the API and the map."""
-    import uvicorn
-
+    if is_open:
+        door.settings = door.settings.model_copy(update={"open": True})
     url = door.settings.store_url
     if workers > 1 and not is_postgres(url):
         raise BadParameter(
             "SQLite 只支持一个工作进程，多进程需要 PostGIS（TWIN_STORE=postgresql://…）",
             "SQLite takes one worker; more need PostGIS (TWIN_STORE=postgresql://…)",
         )
-    check_port(host, port)
-    with served_alone(url):
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(own) for own in listen(host, port)]
+        held.enter_context(served_alone(url))
+        see_who_may_come_in(door, host)
         if demo_if_empty and door.twin.store.head() == 0:
             # In a process of its own: what building it takes of memory is given back.
             subprocess.run([sys.executable, "-m", "twin", "demo"], check=True, env=os.environ | told(door.settings))
-        if not is_loopback(host):
-            door.say(
-                "注意：此地址可从本机以外访问，目前没有登录",
-                "Note: this address can be reached from other machines; there is no sign-in",
-            )
-        at = f"[{host}]" if ":" in host else host
-        door.say(f"地图：http://{at}:{port}/map  （Ctrl+C 停止）", f"map: http://{at}:{port}/map  (Ctrl+C stops)")
+        prepare(door)
+        at = f"http://{in_brackets(host)}:{port}{door.settings.root_path.rstrip('/')}/map"
+        door.say(f"地图：{at}  （Ctrl+C 停止）", f"map: {at}  (Ctrl+C stops)")
         if workers > 1:
             os.environ.update(told(door.settings))
-            app: Any = "twin.cli.serving:served_app"
-            uvicorn.run(
-                app, factory=True, workers=workers, host=host, port=port, log_level="warning",
-                timeout_worker_healthcheck=PATIENCE_S,
-            )  # fmt: skip
+            run_workers("twin.cli.serving:served_app", door.settings, listening, workers)
         else:
-            uvicorn.run(warming(door.twin, door.settings), host=host, port=port, log_level="warning")
+            run_alone(warming(door.twin, door.settings), door.settings, listening)
+
+
+def prepare(door: Door) -> None:
+    """See to it that the present snapshot lies baked beside the store, so that servers open it at once and share it."""
+    from twin.api.baked import open_baked
+
+    if door.twin.store.head() == 0 or open_baked(door.twin.store, door.settings.data) is not None:
+        return
+    door.say("正在准备数据（仅第一次）…", "Preparing the data (the first time only) …")
+    # In a process of its own: what reading everything takes of memory is given back.
+    done = subprocess.run([sys.executable, "-m", "twin", "bake"], check=False, env=os.environ | told(door.settings))
+    if done.returncode:
+        door.say("未能写入缓存，启动会慢一些", "It could not be written; starting takes a little longer")
+
+
+@click.command()
+@pass_door
+def bake(door: Door) -> None:
+    """Write the present snapshot beside the store, for servers to start quickly with. They do it themselves if it lacks."""
+    from twin.api.baked import bake as written
+
+    try:
+        to = written(door.twin.present(), door.twin.store, door.settings.data)
+    except OSError as reason:
+        raise Unavailable(
+            f"无法写入 {door.settings.data}：{reason}", f"cannot write to {door.settings.data}: {reason}"
+        ) from None
+    door.say(f"已写入 {to}", f"written: {to}")
 
 
 def served_alone(url: str) -> AbstractContextManager[None]:
@@ -117,15 +167,21 @@ def served_alone(url: str) -> AbstractContextManager[None]:
 
 
 def told(settings: Settings) -> dict[str, str]:
-    """The settings as environment, for processes that are started from here; an argument would show a password."""
+    """The settings as environment, for processes that are started from here; an argument would show a password.
+
+    Secrets they have already: those come from the environment only.
+    """
     given = {f"TWIN_{name.upper()}": getattr(settings, name) for name in Settings.model_fields}
-    return {name: str(value) for name, value in given.items() if value is not None}
+    return {name: str(value) for name, value in given.items() if value is not None and not isinstance(value, SecretStr)}
 
 
 def served_app() -> FastAPI:
     """What each of several workers serves, by the settings in its environment."""
+    from twin.api.metrics import FOLDER, forget_dead_workers
     from twin.opening import open_twin
 
+    if FOLDER in os.environ:
+        forget_dead_workers()
     settings = Settings()
     return warming(open_twin(settings), settings)
 
@@ -133,9 +189,15 @@ def served_app() -> FastAPI:
 def warming(twin: Twin, settings: Settings) -> FastAPI:
     """An app that judges every clause as soon as it serves."""
     from twin.api.app import create_app
+    from twin.api.baked import open_baked
+    from twin.api.connections import Patient
+    from twin.opening import open_access
 
-    app = create_app(twin, settings)
-    timer = threading.Timer(WARM_UP_AFTER_S, warm_up, args=(twin,))
+    Patient.unread_s = settings.patience_s
+    app = create_app(twin, settings, open_access(settings, twin.store))
+    if (baked := open_baked(twin.store, settings.data)) is not None:
+        app.state.world.adopt(*baked)
+    timer = threading.Timer(WARM_UP_AFTER_S, warm_up, args=(app.state.world,))
     timer.daemon = True
     timer.start()
     return app
@@ -156,4 +218,4 @@ def settings(door: Door, as_json: bool) -> None:
         print_table(("name", "value", "help"), rows)
 
 
-COMMANDS = (serve, settings)
+COMMANDS = (bake, serve, settings)

@@ -87,7 +87,7 @@ class PostgresStore(SqlStore):
             "application_name": "twin",
         }
         self._given = {name: value for name, value in given.items() if name not in place.query}
-        engine = sa.create_engine(place, pool_pre_ping=True, connect_args=self._given)
+        engine = sa.create_engine(place, hide_parameters=True, pool_pre_ping=True, connect_args=self._given)
         reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         super().__init__(engine, reader, shown(url))
         try:

@@ -45,7 +45,7 @@ class SqliteStore(SqlStore):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        engine = _engine(path)
+        engine = sqlite_engine(path)
         super().__init__(engine.execution_options(write=True), engine, str(path))
         _make_folder(path.parent)
         try:
@@ -104,9 +104,12 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _engine(path: Path) -> sa.Engine:
-    """Of connections that begin transactions themselves: sqlite3's own way loses updates."""
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_S})
+def sqlite_engine(path: Path | None) -> sa.Engine:
+    """Of connections that begin transactions themselves: sqlite3's own way loses updates. None: in memory, one connection."""
+    in_memory: dict[str, Any] = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0} if path is None else {}
+    arguments = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}  # the pool lends one to a thread at a time
+    place = sa.URL.create("sqlite", database=None if path is None else str(path))
+    engine = sa.create_engine(place, hide_parameters=True, connect_args=arguments, **in_memory)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
