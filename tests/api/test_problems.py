@@ -107,9 +107,9 @@ def test_all_faults_are_named_at_once(client: Client) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_method_that_a_route_does_not_take_is_405_with_those_it_does(client: Client, method: str) -> None:
     answer = client.request(method, "/collections")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert is_problem(answer)
-    assert client.put("/coverage/charger-service").headers["allow"] == "GET, HEAD, POST"
+    assert client.put("/coverage/charger-service").headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 @pytest.mark.parametrize(

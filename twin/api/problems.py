@@ -66,8 +66,16 @@ TITLES: dict[str, Words] = {
     "unsupported-media-type": Words("不支持的内容类型", "Unsupported media type"),
     "rule-unready": Words("缺少判定所需的数据", "The rule lacks data that it needs"),
     "unavailable": Words("服务暂不可用", "Temporarily unavailable"),
+    "range": Words("字节范围超出文件", "Range not satisfiable"),
     "method-not-allowed": Words("不支持该方法", "Method not allowed"),
+    "bad-host": Words("主机名无效", "No valid host"),
+    "busy": Words("服务器繁忙", "The server is busy"),
+    "too-long": Words("计算用时过长", "It takes too long"),
+    "too-slow": Words("发送过慢", "Sent too slowly"),
+    "rate": Words("请求过于频繁", "Too many requests"),
+    "failed-sign-in": Words("无效的密钥过多", "Too many invalid keys"),
     "cross-site": Words("来自其他网站的请求", "A request from another site"),
+    "csrf": Words("无法确认请求来自本页面", "Not shown to come from our own page"),
     "internal": Words("服务器内部错误", "Internal error"),
 }
 INTERNAL = Words(
@@ -186,11 +194,13 @@ def _of_http(request: Request, error: HTTPException) -> Response:
 def methods_at(request: Request) -> list[str]:
     """The methods that the path takes."""
     found = {"GET", "HEAD"} if has_route(request, "GET") else set()
-    return sorted(found | {method for method in ("POST", "PUT", "PATCH", "DELETE") if has_route(request, method)})
+    found |= {method for method in ("POST", "PUT", "PATCH", "DELETE") if has_route(request, method)}
+    return sorted(found | {"OPTIONS"}) if found else []
 
 
 def has_route(request: Request, method: str) -> bool:
-    scope = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
+    own = {name: request.scope.get(name, "") for name in ("path", "root_path")}
+    scope = {"type": "http", "method": method, "headers": [], **own}
     return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
 
 
