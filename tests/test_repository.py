@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted((ROOT / "locks").glob("*.txt"))
+SHARED = [lock for lock in LOCKS if not lock.with_suffix(".in").exists()]
+"""Those of one environment; a set with a file of its own requirements is solved alone and installed alone."""
 MACHINE_PATH = re.compile(rb"(?:^|[^A-Za-z0-9_.])/(?:work|farm|root|home)/|/tmp/[a-z]+/|[A-Z]:\\Users\\", re.MULTILINE)
 
 
@@ -48,19 +50,23 @@ def test_a_lock_names_no_address_and_hashes_every_package(lock: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
-def test_a_lock_pins_what_pyproject_asks_for(lock: Path) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    asked = project["dependencies"] + ([] if lock.stem == "core" else extras[lock.stem])
+def test_a_lock_pins_what_it_is_solved_from(lock: Path) -> None:
+    if lock in SHARED:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = project["optional-dependencies"]
+        asked = project["dependencies"] + ([] if lock.stem == "core" else extras[lock.stem])
+    else:
+        lines = lock.with_suffix(".in").read_text(encoding="utf-8").splitlines()
+        asked = [line for line in lines if line and not line.startswith("#")]
     pinned = {pin.partition("==")[0] for pin in pins_of(lock)}
     missing = {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in asked} - pinned
     assert not missing, "run make lock"
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+@pytest.mark.parametrize("lock", SHARED, ids=lambda lock: lock.stem)
 def test_the_sets_share_one_environment(lock: Path) -> None:
     core = pins_of(ROOT / "locks" / "core.txt")
-    others = {pin for other in LOCKS for pin in pins_of(other)}
+    others = {pin for other in SHARED for pin in pins_of(other)}
     assert core <= pins_of(lock), "run make lock"
     contested = {
         pin for pin in others - pins_of(lock) if versions(pin, others) != versions(pin, pins_of(lock)) != set()

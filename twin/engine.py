@@ -89,10 +89,11 @@ class Twin:
     def refresh(self) -> tuple[Snapshot, int]:
         """What holds now, after a look at the store, and the last transaction in it."""
         with self._lock:
-            held, now = self._present, self._clock()
+            held, head = self._present, self.store.head()
+            now = self._clock()
             if held is None:
                 self._present = held = Present(read(self.store, self.read_grid, now, None, now), Kept(N_KEPT), Kept(0))
-            elif held.read.head != self.store.head() or _passed(held.read.next_change, now):
+            elif held.read.head != head or _passed(held.read.next_change, now):
                 news = brought_up_to_date(held.read, self.store, self.read_grid, now)
                 self._present = held = Present(news, Kept(N_KEPT), held.evaluations)
             return held.read.snapshot, held.read.head

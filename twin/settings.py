@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         default=None, description="file with the public key (PEM) or keys (JWKS) of the single sign-on's tokens"
     )
     jwt_secret: SecretStr = Field(
-        default=SecretStr(""), description="secret shared with the single sign-on (HS256); instead of a key file"
+        default=SecretStr(""), description="what is shared with the single sign-on (HS256); instead of a key file"
     )
     jwt_issuer: str = Field(default="", description="what iss of a token must be")
     jwt_audience: str = Field(default="", description="what aud of a token must hold")

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from twin.api.app import create_app
 from twin.demo.build import build_reference_twin
 from twin.engine import Twin
+from twin.identity import Access
 from twin.model import Edit
 from twin.readers.plan_file import read_plan
 from twin.readers.raster import read_grid
@@ -57,12 +58,13 @@ def reference_twin(thinned: dict[str, int]) -> Twin:
 
 
 @contextmanager
-def served(twin: Twin) -> Iterator[str]:
-    """The address of an app that serves the twin while the context lasts."""
+def served(twin: Twin, access: Access | None = None, **given: Any) -> Iterator[str]:
+    """The address of an app that serves the twin, by the settings given, while the context lasts."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
-        config = uvicorn.Config(create_app(twin, Settings()), log_level="warning", ws="none", lifespan="off")
+        app = create_app(twin, Settings(**given), access)
+        config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off", proxy_headers=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

@@ -25,11 +25,22 @@ HEADERS = {
 UNKNOWN = 1 << 62
 """Stands for an id that cannot be one of ours: a browser cannot be told otherwise than by ``reset``."""
 MAX_DIGITS = 15
+EVENT = {
+    "type": "object",
+    "description": "one event of the stream",
+    "properties": {
+        "event": {"type": "string", "enum": ["here", "change", "reset"]},
+        "id": {"type": "string"},
+        "data": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+    "required": ["event", "data"],
+}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "An endless stream: `here` (data: JSON with tx, snapshot: where it begins), `change` (layer, tx, at, "
         "snapshot, bbox, n, keys) and `reset` (tx, snapshot: read all anew). The id is the transaction's number.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": {MEDIA_TYPE: {"schema": EVENT}},
     }
 }
 

@@ -62,6 +62,11 @@ def tile_codes(z: int, x: int, y: int) -> tuple[np.uint64, np.uint64]:
     return np.uint64(tile << shift), np.uint64((tile + 1) << shift)
 
 
+def is_tile(z: int, x: int, y: int) -> bool:
+    """Whether there is such a tile."""
+    return 0 <= z <= MAX_ZOOM and 0 <= x < 2**z and 0 <= y < 2**z
+
+
 def check_tile(z: int, x: int, y: int) -> None:
     """Refuse what is no tile.
 

@@ -1,7 +1,9 @@
-"""The bytes of a tile from encoded features: GeoJSON by slices, MVT by mapbox-vector-tile. Knows no HTTP."""
+"""The bytes of a tile from encoded features: GeoJSON by slices, MVT of lines and polygons by mapbox-vector-tile. Knows no
+HTTP; vector tiles of points are ``mvt``'s."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import mapbox_vector_tile
@@ -11,54 +13,76 @@ import shapely
 
 from twin.api.encoded import Encoded, Index, geometry_json
 from twin.api.mercator import unit_to_lnglat
+from twin.api.mvt import EXTENT, Tile
+from twin.api.tile_cache import KeptTile
 from twin.model import Geometries
 
-EXTENT = 4096
 BUFFER = 64
 """Beyond an MVT's edges, so that outlines along them are not drawn."""
+HALF_LINE = 0.75
+"""Half the width that is given to what would be thinner than a unit: after rounding it is one unit wide or two."""
 TOLERANCE = 4.0
 """Simplification in tile units: a quarter of a pixel of a 256-pixel tile, an eighth at 512."""
 COLLECTION = b'{"type":"FeatureCollection","features":['
-Tile = tuple[int, int, int]
-"""z, x, y."""
 
 
-def geojson_tile(encoded: Encoded, tile: Tile, *, whole: bool = False) -> bytes:
+def geojson_tile(encoded: Encoded, tile: Tile, *, whole: bool = False) -> KeptTile:
     """Points that the tile owns; lines and polygons cut at its edges, or ``whole`` in the tile that owns their centre."""
     if encoded.shapes is None or whole:
-        return COLLECTION + encoded.run(encoded.in_tile(*tile)) + b"]}"
+        part = encoded.in_tile(*tile)
+        return KeptTile(COLLECTION + encoded.run(part) + b"]}", part.stop - part.start)
     index, shapes = cut_shapes(encoded, tile, 0)
     if not len(index):
-        return COLLECTION + b"]}"
+        return KeptTile(COLLECTION + b"]}", 0)
     z, x, y = tile
     lnglat = shapely.transform(shapes, lambda c: unit_to_lnglat((c / EXTENT + (x, y)) / 2**z))
     heads, geometry = encoded.heads(index), geometry_json(lnglat)
-    return COLLECTION + b",".join(h + b',"geometry":' + g + b"}" for h, g in zip(heads, geometry, strict=True)) + b"]}"
+    features = b",".join(h + b',"geometry":' + g + b"}" for h, g in zip(heads, geometry, strict=True))
+    return KeptTile(COLLECTION + features + b"]}", len(index))
 
 
-def mvt_tile(encoded: Encoded, name: str, tile: Tile) -> bytes:
-    """A vector tile of one layer; empty bytes if there is nothing in it. ``key`` or ``cell`` says which feature it is."""
-    if encoded.shapes is None:
-        part = encoded.in_tile(*tile)
-        index = np.arange(part.start, part.stop)
-        z, x, y = tile
-        shapes = shapely.points(np.rint((encoded.unit[part] * 2**z - (x, y)) * EXTENT))
-    else:
-        index, shapes = cut_shapes(encoded, tile, BUFFER)
+def shapes_tile(encoded: Encoded, name: str, tile: Tile) -> KeptTile:
+    """A vector tile of lines or polygons; empty bytes if there is nothing in it. ``key`` or ``cell`` says which it is."""
+    index, shapes = cut_shapes(encoded, tile, BUFFER)
     if not len(index):
-        return b""
+        return KeptTile(b"", 0)
     heads = orjson.loads(b"[" + b",".join(h + b"}" for h in encoded.heads(index)) + b"]")
     features = [
         {"geometry": shape, "properties": {k: v for k, v in head["properties"].items() if v is not None}}
-        for head, shape in zip(heads, shapes, strict=True)
+        for head, shape in zip(heads, visible(shapes), strict=True)
     ]
     layer: dict[str, Any] = {"name": name, "features": features}
     content = mapbox_vector_tile.encode(layer, default_options={"y_coord_down": True, "extents": EXTENT})
-    return bytes(content)
+    return KeptTile(bytes(content), len(index))
+
+
+def visible(shapes: Geometries) -> Geometries:
+    """Shapes of which something is left when their coordinates are rounded: what is thinner than a unit is widened, and of
+    what is part polygon, part line (a spike) the polygons stay.
+    """
+    mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
+    shapes = shapes.copy()
+    shapes[mixed] = [shapely.union_all([part for part in shape.geoms if part.area > 0]) for shape in shapes[mixed]]
+    dimensions = shapely.get_dimensions(shapes)
+    rounded = shapely.transform(shapes, np.rint)
+    flat = (dimensions == 2) & (shapely.area(rounded) == 0)
+    short = (dimensions == 1) & (shapely.length(rounded) == 0)
+    shapes[flat] = shapely.buffer(shapes[flat], HALF_LINE, quad_segs=1, cap_style="square", join_style="mitre")
+    shapes[short] = [shapely.LineString([(x - HALF_LINE, y), (x + HALF_LINE, y)]) for x, y in centres(shapes[short])]
+    return shapes
+
+
+def centres(shapes: Geometries) -> Iterator[tuple[float, float]]:
+    """The middle of each one's bounds."""
+    west, north, east, south = shapely.bounds(shapes).T
+    return zip(((west + east) / 2).tolist(), ((north + south) / 2).tolist(), strict=True)
 
 
 def cut_shapes(encoded: Encoded, tile: Tile, buffer: int) -> tuple[Index, Geometries]:
-    """The shapes that reach into a tile, simplified, cut at its buffered edges, in tile units with y to the south."""
+    """The shapes that reach into a tile, simplified, cut at its buffered edges, in tile units with y to the south.
+
+    A polygon that only touches the edge, or only with a spike, has nothing in the tile.
+    """
     z, x, y = tile
     reach = buffer / EXTENT
     west, north, east, south = (np.array([x - reach, y - reach, x + 1 + reach, y + 1 + reach]) / 2**z).tolist()
@@ -67,5 +91,7 @@ def cut_shapes(encoded: Encoded, tile: Tile, buffer: int) -> tuple[Index, Geomet
     shapes = shapely.transform(encoded.unit_shapes[index], lambda c: (c * 2**z - (x, y)) * EXTENT)
     shapes = shapely.simplify(shapes, TOLERANCE, preserve_topology=True)
     shapes = shapely.clip_by_rect(shapes, -buffer, -buffer, EXTENT + buffer, EXTENT + buffer)
-    kept = ~shapely.is_empty(shapes) & ~shapely.is_missing(shapes)
+    kept = ~shapely.is_empty(shapes) & (
+        shapely.get_dimensions(shapes) == shapely.get_dimensions(encoded.unit_shapes[index])
+    )
     return index[kept], np.asarray(shapes[kept], object)

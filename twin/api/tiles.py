@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from twin.api.asked import Asked, Question
@@ -12,16 +13,19 @@ from twin.api.collections import extent
 from twin.api.encoded import Encoded, encode
 from twin.api.features import LayerName
 from twin.api.language import Language
-from twin.api.mercator import MAX_ZOOM, check_tile
+from twin.api.mercator import MAX_LAT, MAX_ZOOM, check_tile
+from twin.api.mvt import PointTiles, Tile
 from twin.api.params import Times
-from twin.api.replies import GEOJSON, MVT, Packed, json_reply, packed_reply, url
-from twin.api.tile_content import Tile, geojson_tile, mvt_tile
+from twin.api.replies import GEOJSON, MVT, accepts_gzip, has_already, json_reply, url
+from twin.api.tile_cache import KeptTile
+from twin.api.tile_columns import decoded_tiles, layer_tiles
+from twin.api.tile_content import geojson_tile, shapes_tile
 from twin.api.wire import cell_columns
-from twin.api.world import Served, World
+from twin.api.world import Served, View
 from twin.cells import cell_polygons
 from twin.errors import NotFound
 from twin.layers import LayerType, layer_named
-from twin.model import Snapshot
+from twin.model import LayerTable, Snapshot
 
 router = APIRouter(tags=["tiles"])
 FEATURES_FROM = 13
@@ -29,6 +33,8 @@ FEATURES_FROM = 13
 POINT_RESOLUTIONS = (4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 8, 9)
 """The H3 resolution of aggregates, by zoom."""
 HEX_RESOLUTIONS = {10: 8, 11: 9, 12: 9}
+QUICK_ROWS = 2000
+"""Features of a tile that are encoded in about a millisecond: less than it costs to hand them to another thread."""
 Format = Literal["mvt", "geojson"]
 MEDIA: dict[str, str] = {"mvt": MVT, "geojson": GEOJSON}
 
@@ -56,21 +62,19 @@ def coverage_tile(
     request: Request, world: Served, asked: Asked, z: Zoom, x: Column, y: Row, ending: Ending
 ) -> Response:
     """A rule's hexes: resolution 7 up to zoom 9, then 8, 9 and from 13 on 10."""
-    kind = format_of(ending)
-    check_tile(z, x, y)
-    snapshot = world.snapshot(asked.when)
-    resolution = hex_resolution(z)
+    kind, tile = format_of(ending), (z, x, y)
+    check_tile(*tile)
+    asked.evaluate(world)  # whoever may not see it is refused, and a reading noted, also where the tile is at hand
+    snapshot, resolution = world.judged(asked.when), hex_resolution(z)
 
-    def make() -> bytes:
+    def make() -> KeptTile:
         hexes = hexes_of(world, snapshot, asked, resolution)
-        return (
-            geojson_tile(hexes, (z, x, y), whole=True) if kind == "geojson" else mvt_tile(hexes, asked.rule, (z, x, y))
-        )
+        return geojson_tile(hexes, tile, whole=True) if kind == "geojson" else shapes_tile(hexes, asked.rule, tile)
 
-    return _send(request, world, (snapshot.id, asked.id, resolution), (z, x, y), kind, make)
+    return tile_reply(request, world.tiles.get((snapshot.id, asked.id, resolution, tile, kind), make), kind)
 
 
-def hexes_of(world: World, snapshot: Snapshot, asked: Question, resolution: int) -> Encoded:
+def hexes_of(world: View, snapshot: Snapshot, asked: Question, resolution: int) -> Encoded:
     """The hexes of a rule, encoded."""
 
     def make() -> Encoded:
@@ -84,7 +88,7 @@ def hexes_of(world: World, snapshot: Snapshot, asked: Question, resolution: int)
 
 @router.get("/tiles/{layer}/tilejson.json")
 def tilejson(request: Request, world: Served, layer: LayerName, when: Times, lang: Language) -> Response:
-    """TileJSON 3.0 of a layer's vector tiles."""
+    """TileJSON 3.0 of a layer's vector tiles, with how many features it has and how many of them no tile can show."""
     kind = layer_named(layer)
     table = world.snapshot(when).layers[layer]
     query = str(request.url.query)
@@ -100,9 +104,16 @@ def tilejson(request: Request, world: Served, layer: LayerName, when: Times, lan
         "minzoom": 0,
         "maxzoom": MAX_ZOOM,
         "vector_layers": [{"id": layer, "fields": fields, "minzoom": 0, "maxzoom": MAX_ZOOM}],
+        "features": len(table),
+        "features_without_place": n_without_place(table),
     }
     box = extent(table)
     return json_reply(request, {**body, "bounds": box} if box else body)
+
+
+def n_without_place(table: LayerTable) -> int:
+    """How many features no tile can show: they have no place, or one beyond the map's edge near a pole."""
+    return int(len(table) - (np.abs(table.lnglat[:, 1]) < MAX_LAT).sum())
 
 
 @router.get("/tiles/{layer}/{z}/{x}/{y}.{ending}")
@@ -110,7 +121,7 @@ def layer_tile(
     request: Request, world: Served, layer: LayerName, z: Zoom, x: Column, y: Row, ending: Ending, when: Times
 ) -> Response:
     """A tile of a layer. Points below zoom 13 are counted aggregates (``point_count``); nothing is left out."""
-    return _layer_tile(request, world, layer_named(layer), (z, x, y), format_of(ending), world.snapshot(when))
+    return layer_reply(request, world, layer_named(layer), (z, x, y), format_of(ending), world.snapshot(when))
 
 
 @router.get("/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}")
@@ -119,30 +130,97 @@ def ogc_tile(
     f: Annotated[Format, Query(description="format")] = "mvt",
 ) -> Response:  # fmt: skip
     """The same tile where OGC API Tiles has it: row before column."""
-    return _layer_tile(request, world, layer_named(layer), (z, x, y), f, world.snapshot(when))
+    return layer_reply(request, world, layer_named(layer), (z, x, y), f, world.snapshot(when))
 
 
-def _layer_tile(
-    request: Request, world: World, layer: LayerType, tile: Tile, kind: Format, snapshot: Snapshot
+def layer_reply(
+    request: Request, world: View, layer: LayerType, tile: Tile, kind: Format, snapshot: Snapshot
 ) -> Response:
+    """A layer's tile, kept or made, and noted for the audit.
+
+    Raises:
+        BadParameter: there is no such tile.
+    """
     check_tile(*tile)
-
-    def make() -> bytes:
-        encoded = tile_features(world, snapshot, layer, tile[0])
-        return geojson_tile(encoded, tile) if kind == "geojson" else mvt_tile(encoded, layer.name, tile)
-
-    return _send(request, world, (snapshot.id, layer.name), tile, kind, make)
-
-
-def tile_features(world: World, snapshot: Snapshot, layer: LayerType, z: int) -> Encoded:
-    """What a layer shows at a zoom: its features, or counts per cell."""
-    if layer.geometry == "point" and z < FEATURES_FROM:
-        return world.aggregated(snapshot, layer, POINT_RESOLUTIONS[z])
-    return world.encoded(snapshot, layer)
+    kept = world.tiles.get(
+        layer_key(snapshot, layer, tile, kind), lambda: make_tile(world, snapshot, layer, tile, kind)
+    )
+    z, x, y = tile
+    world.read(layer.name, f"tile {z}/{x}/{y}", kept.n)
+    return tile_reply(request, kept, kind)
 
 
-def _send(
-    request: Request, world: World, data: Hashable, tile: Tile, kind: Format, make: Callable[[], bytes]
-) -> Response:
-    packed: Packed = world.tiles.get((data, tile, kind), lambda: Packed(make()))
-    return packed_reply(request, packed, MEDIA[kind], empty=kind == "mvt" and not packed.size)
+def layer_key(snapshot: Snapshot, layer: LayerType, tile: Tile, kind: str) -> Hashable:
+    """What tells a layer's tile from all others, also of other callers, who see other tables: the layer's content."""
+    return (layer.name, snapshot.layers[layer.name].digest or snapshot.id, tile, kind)
+
+
+def make_tile(world: View, snapshot: Snapshot, layer: LayerType, tile: Tile, kind: Format) -> KeptTile:
+    """What a layer shows in a tile: its features, or counts per cell."""
+    if kind == "mvt" and layer.geometry == "point":
+        made = point_tiles(world, snapshot, layer, tile[0])
+        rows = made.rows(tile)
+        return KeptTile(made.tile(tile, rows), rows.stop - rows.start)
+    encoded = features_or_counts(world, snapshot, layer, tile[0])
+    return geojson_tile(encoded, tile) if kind == "geojson" else shapes_tile(encoded, layer.name, tile)
+
+
+def features_or_counts(world: View, snapshot: Snapshot, layer: LayerType, z: int) -> Encoded:
+    """What a layer shows at a zoom."""
+    resolution = counted_at(layer, z)
+    return world.encoded(snapshot, layer) if resolution is None else world.aggregated(snapshot, layer, resolution)
+
+
+def counted_at(layer: LayerType, z: int) -> int | None:
+    """The resolution of the cells by which points are counted at a zoom; None where they are shown themselves."""
+    return POINT_RESOLUTIONS[z] if layer.geometry == "point" and z < FEATURES_FROM else None
+
+
+def point_tiles(world: View, snapshot: Snapshot, layer: LayerType, z: int) -> PointTiles:
+    """The columns of a layer's vector tiles, or of its counts per cell; kept as long as its table."""
+    table, key = snapshot.layers[layer.name], columns_key(snapshot, layer, z)
+
+    def make() -> PointTiles:
+        encoded = features_or_counts(world, snapshot, layer, z)
+        counted = counted_at(layer, z) is not None
+        return decoded_tiles(layer.name, encoded) if counted else layer_tiles(layer, table, encoded)
+
+    def keep() -> PointTiles:
+        made = world.tiles.columns[key] = table.keep(("tiles", counted_at(layer, z)), make)
+        return made
+
+    return world.tiles.columns.get(key) or world.tiles.once(key, keep)
+
+
+def columns_key(snapshot: Snapshot, layer: LayerType, z: int) -> Hashable:
+    """What tells the columns of a layer's tiles from all others."""
+    return (layer.name, snapshot.layers[layer.name].digest or snapshot.id, counted_at(layer, z))
+
+
+def is_quick(world: View, snapshot: Snapshot, layer: LayerType, tile: Tile, kind: Format) -> bool:
+    """Whether a tile can be made without waiting for anything, in a millisecond or so."""
+    if kind != "mvt" or layer.geometry != "point":
+        return False
+    columns = world.tiles.columns.get(columns_key(snapshot, layer, tile[0]))
+    if columns is None:
+        return False
+    rows = columns.rows(tile)
+    return bool(rows.stop - rows.start <= QUICK_ROWS)
+
+
+def tile_reply(request: Request, kept: KeptTile, kind: str) -> Response:
+    """304 if the caller has it already, 204 for an MVT without features. The gzipped form has an ETag of its own."""
+    empty = kind == "mvt" and kept.is_empty
+    gzipped = not empty and accepts_gzip(request)
+    headers = {
+        "etag": f'"{kept.etag}-gz"' if gzipped else f'"{kept.etag}"',
+        "cache-control": "no-cache",
+        "vary": "Accept-Encoding",
+    }
+    if has_already(request, kept.etag):
+        return Response(status_code=304, headers=headers)
+    if empty:
+        return Response(status_code=204, headers=headers)
+    if gzipped:
+        headers["content-encoding"] = "gzip"
+    return Response(kept.content(gzipped=gzipped), headers=headers, media_type=MEDIA[kind])

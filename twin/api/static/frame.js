@@ -16,7 +16,7 @@ export function startFrame(actions) {
   on(['areas', 'lang', 'area', 'results', 'rule'], () => drawAreas());
   on(['results', 'lang', 'asOf'], drawDate);
   on(['results', 'lang', 'worst', 'areas', 'area', 'failure'], () => drawSentence());
-  on(['results', 'lang', 'rule', 'failure'], drawFoot);
+  on(['results', 'lang', 'rule', 'failure', 'lost', 'stale'], () => drawFoot(actions));
   on(['loading', 'failure', 'lang', 'rule', 'results'], () => drawNotice(actions));
   byId('area').addEventListener('change', e => actions.chooseArea(e.target.value || null));
   byId('date').addEventListener('change', e => actions.chooseDate(e.target.value || null));
@@ -60,10 +60,10 @@ function drawSentence() {
   bar.title = worst ? `${bar.textContent}\n${t('worstNote')}` : '';
 }
 
-function drawFoot() {
+function drawFoot(actions) {
   const r = chosenResult();
   if (!r) return byId('foot').replaceChildren();
-  const lost = state.failure?.lost && el('b.warn', {}, t('lost', {time: f.moment(r.known_at, state.lang)}));
+  const lost = (state.lost || state.failure?.lost) && el('b.warn', {}, t('lost', {time: f.moment(r.known_at, state.lang)}));
   const parts = [
     [t('asOf'), f.moment(r.as_of, state.lang)], [t('knownAt'), f.moment(r.known_at, state.lang)],
     [t('snapshot'), r.snapshot], [t('frame'), t('frameName')],
@@ -72,7 +72,8 @@ function drawFoot() {
   const words = [...ofAll, ...r.labels.filter(l => l.id === 'quality')];
   const said = [...new Set(words.map(l => l[state.lang]))];
   const figures = parts.map(([name, value]) => el('span', {}, `${name} ${value}`));
-  refill(byId('foot'), lost, figures, el('span.labels', {}, said.join(' · ')), el('span', {}, t('review')));
+  const stale = state.stale && el('button.chip', {type: 'button', 'data-key': 'refresh', onclick: actions.refresh}, t('stale'));
+  refill(byId('foot'), lost, stale, figures, el('span.labels', {}, said.join(' · ')), el('span', {}, t('review')));
 }
 
 /** Puts words into the elements of the page that name a key, and says the language. */

@@ -8,9 +8,9 @@ import {verdict} from './facts.js';
 
 let running = null;
 
-/** Everything anew: results, then the chosen rule. */
-export async function loadAll() {
-  const signal = start();
+/** Everything anew: results, then the chosen rule. `quiet`: what is shown stays until then, and nothing says that it loads. */
+export async function loadAll({quiet = false} = {}) {
+  const signal = start(!quiet || state.loading);
   try {
     const [{results}, areas] = await Promise.all([api.results(signal), api.areas()]);
     const isFirst = !state.results.length;
@@ -51,10 +51,10 @@ export function cancel() {
 /** What no new answer can mend stays said. */
 const unmended = () => (state.failure?.final ? state.failure : null);
 
-function start() {
+function start(loading = true) {
   running?.abort();
   running = new AbortController();
-  change({loading: true});
+  change({loading});
   return running.signal;
 }
 

@@ -6,12 +6,14 @@ import {startDrawer} from './drawer.js';
 import {keepInAddress, readAddress, startFrame} from './frame.js';
 import {chooseFile, startImporting} from './importing.js';
 import {startLegend} from './legend.js';
+import {refresh, startLive} from './live.js';
 import {cancel, hideOtherAssets, loadAll, loadRule} from './load.js';
 import {currentDeck, isInSight, makeMap, redraw, showArea, showPlace} from './map.js';
 import {startPins} from './pins.js';
 import {showQuote} from './quote.js';
 import {showReadings} from './readings.js';
 import {change, chosenArea, on, state} from './state.js';
+import {startSignin} from './signin.js';
 import {startSwitches} from './switches.js';
 import {judge, startTrial, tryHere} from './trial.js';
 import {ask} from './why.js';
@@ -62,7 +64,7 @@ const actions = {
   quote: showQuote,
   compare: showReadings,
   importFile: chooseFile,
-  tryHere, cancel,
+  tryHere, cancel, refresh,
   retry: () => (state.results.length && currentDeck() ? loadAll() : begin()),
 };
 
@@ -89,7 +91,7 @@ async function begin() {
 }
 
 readAddress();
-for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins, startImporting]) start(actions);
+for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins, startImporting, startLive, startSignin]) start(actions);
 on(['loading'], redraw);
 document.addEventListener('ask', e => ask(e.detail));
 begin();

@@ -113,7 +113,7 @@ function push() {
 function setVisible() {
   for (const layer of spec.layers) {
     const near = state.zoom >= (layer.fromZoom ?? 0) && state.zoom < (layer.toZoom ?? 99);
-    if (layer['@@type'] === 'TileLayer') layer.data = `/tiles/${layer.id}/{z}/{x}/{y}.geojson${state.asOf ? `?as_of=${state.asOf}` : ''}#${state.edition}`;
+    if (layer['@@type'] === 'TileLayer') layer.data = `tiles/${layer.id}/{z}/{x}/{y}.geojson${state.asOf ? `?as_of=${state.asOf}` : ''}#${state.edition}`;
     layer.visible = near && !(layer.toggle && state.hidden.has(layer.toggle));
   }
 }

@@ -19,12 +19,15 @@ export const state = {
   asked: null, // {lnglat, gap, answer} the place asked about
   tried: [], // stations tried, [{key, lng, lat}]
   trial: null, // what the server says of them; `of` are their keys
+  session: null, // who one is here, as the server says it
   drawer: null, // 'why' | 'towns' | 'gaps' | null
   hidden: new Set(['radio_sites', 'cameras', 'sensors', 'retired']),
   zoom: 10,
   viewport: null,
   edition: 0, // how often something was recorded from here: tiles are asked for anew
   failure: null,
+  lost: false, // whether nothing can be heard of what is recorded
+  stale: false, // whether something was recorded that is not shown
   loading: false,
 };
 

@@ -30,6 +30,14 @@ export async function ask(lnglat, gap = null) {
   }
 }
 
+/** Asks anew about the place that is shown, after something was recorded. */
+export async function askAgain() {
+  const {answer, waiting, ...place} = state.asked ?? {};
+  if (!answer) return;
+  const mine = ++asked, found = await api.at(place.rule, ...place.lnglat).catch(() => null);
+  if (found && mine === asked) change({asked: {...place, answer: found}});
+}
+
 /** The contents of the drawer's first tab. */
 export function whyPanel(actions) {
   const {asked: now} = state;
