@@ -41,6 +41,11 @@ class Kept(Generic[V]):
         slot = self._slots.get(key)
         return slot is not None and bool(slot.values)
 
+    def clear(self) -> None:
+        """Keep none of them any more."""
+        with self._lock:
+            self._slots.clear()
+
     def take(self, key: Hashable) -> V | None:
         """The value under ``key`` if it has been made; it is no longer kept."""
         with self._lock:

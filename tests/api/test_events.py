@@ -22,7 +22,7 @@ from shapely.geometry import Point, box
 
 from tests.api.conftest import NOW, record, records, store_of
 from twin.access import ANONYMOUS, OPEN, Caller
-from twin.api import events, feed
+from twin.api import feed
 from twin.api.app import create_app
 from twin.api.feed import Feed, Pace, Wish, in_words
 from twin.api.touched import N_KEYS, Sight, is_sensitive, news_of, sight_of, touched
@@ -86,10 +86,7 @@ class Stage:
 @cache
 def app() -> FastAPI:
     """One app for all: the route asks it for the feed alone."""
-    made = create_app(twin_over(MemoryStore()), SETTINGS)
-    if not any(getattr(route, "path", "") == "/events" for route in made.routes):
-        made.include_router(events.router)
-    return made
+    return create_app(twin_over(MemoryStore()), SETTINGS)
 
 
 def twin_over(store: MemoryStore) -> Twin:

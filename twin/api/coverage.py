@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from twin.api.encoded import Bbox
 from twin.api.html import AS_DOCUMENT, html_coverage, wants_html
 from twin.api.language import Language
 from twin.api.params import Box, Times
-from twin.api.replies import GEOJSON, json_reply, reply
+from twin.api.replies import GEOJSON, JSON, Packed, dumps, json_reply, packed_reply, reply
 from twin.api.told import told
 from twin.api.wire import (
     area_row_to_json,
@@ -30,7 +30,7 @@ from twin.api.wire import (
     result_to_json,
     unready_to_json,
 )
-from twin.api.world import Served, View
+from twin.api.world import Served, View, When
 from twin.coverage.result import CellTable, Gap, Result
 from twin.engine import POSITION_ERROR_M
 from twin.errors import Forbidden, RuleUnready
@@ -81,9 +81,24 @@ def all_results(request: Request, world: Served, when: Times, area: AreaCode = N
     snapshot = world.judged(when)
     if area is not None:
         world.twin.area(snapshot, area)
-    results = [_result(world, Question(c.id, area, when, {}), c, snapshot) for c in world.twin.plan.clauses]
-    body = {**provenance_of_snapshot(snapshot), "results": results}
-    return html_coverage(request, body) if wants_html(request) else json_reply(request, body)
+
+    def body() -> dict[str, Any]:
+        results = [_result(world, Question(c.id, area, when, {}), c, snapshot) for c in world.twin.plan.clauses]
+        return {**provenance_of_snapshot(snapshot), "results": results}
+
+    return html_coverage(request, body()) if wants_html(request) else _kept(request, world, when, body)
+
+
+def _kept(
+    request: Request, world: View, when: When, make: Callable[[], dict[str, Any]], media_type: str = JSON
+) -> Response:
+    """An answer that depends on nothing but the address and what holds: packed once. Ask first whether the caller may have it."""
+    snapshot = world.judged(when)
+    key = (snapshot.id, snapshot.as_of, snapshot.known_at, request.url.path, request.url.query)
+    packed = world.answers.get(key, lambda: Packed(dumps(make())))
+    answer = packed_reply(request, packed, media_type)
+    answer.headers["vary"] = "Accept, Accept-Encoding, Accept-Language"
+    return answer
 
 
 def _result(world: View, question: Question, clause: Clause, snapshot: Snapshot) -> dict[str, Any]:
@@ -98,19 +113,25 @@ def _result(world: View, question: Question, clause: Clause, snapshot: Snapshot)
 @router.get("/coverage/{rule}")
 def one_result(request: Request, world: Served, asked: Asked) -> Response:
     """One clause's result. The rule's own parameters may be given as query parameters."""
-    result = asked.evaluate(world, detail=False).result
-    return json_reply(request, told(world, asked, result_to_json(result, world.twin.plan.documents)))
+    evaluation = asked.evaluate(world, detail=False)
+
+    def body() -> dict[str, Any]:
+        return told(world, asked, result_to_json(evaluation.result, world.twin.plan.documents))
+
+    return _kept(request, world, asked.when, body)
 
 
 @router.get("/coverage/{rule}/areas")
 def areas(request: Request, world: Served, asked: Asked, level: Level = "town") -> Response:
     """One row an area of a level."""
     evaluation = asked.evaluate(world, detail=level not in PUBLIC_LEVELS)
-    rows = [told(world, asked, area_row_to_json(row)) for row in evaluation.area_rows(level)]
-    return json_reply(
-        request,
-        {**provenance(evaluation.result), "level": level, "denominator": evaluation.result.denominator, "rows": rows},
-    )
+
+    def body() -> dict[str, Any]:
+        rows = [told(world, asked, area_row_to_json(row)) for row in evaluation.area_rows(level)]
+        result = evaluation.result
+        return {**provenance(result), "level": level, "denominator": result.denominator, "rows": rows}
+
+    return _kept(request, world, asked.when, body)
 
 
 @router.get("/coverage/{rule}/gaps")
@@ -121,9 +142,13 @@ def gaps(
     which: WhichGaps,
 ) -> Response:
     """Where the rule is not met, as exact polygons, the largest first."""
-    ranked = numbered(asked.gaps(world))
-    result = asked.evaluate(world).result
-    return json_reply(request, gaps_to_json(result, ranked, which.of(ranked), which.limit), GEOJSON)
+    evaluation = asked.evaluate(world)
+
+    def body() -> dict[str, Any]:
+        ranked = numbered(asked.gaps(world))
+        return gaps_to_json(evaluation.result, ranked, which.of(ranked), which.limit)
+
+    return _kept(request, world, asked.when, body, GEOJSON)
 
 
 @router.get("/coverage/{rule}/cells")
@@ -164,12 +189,15 @@ def readings(
 ) -> Response:
     """The clause under all its readings in one call, with the spread and whether the verdict depends on the reading."""
     asked.evaluate(world)
-    declared, found = world.twin.readings(
-        asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.judged(asked.when),
-        position_error_m=position_error_m,
-    )  # fmt: skip
-    body = {**result_to_json(declared.result, world.twin.plan.documents), **readings_to_json(found)}
-    return json_reply(request, body)
+
+    def body() -> dict[str, Any]:
+        declared, found = world.twin.readings(
+            asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.judged(asked.when),
+            position_error_m=position_error_m,
+        )  # fmt: skip
+        return {**result_to_json(declared.result, world.twin.plan.documents), **readings_to_json(found)}
+
+    return _kept(request, world, asked.when, body)
 
 
 @router.get("/coverage/{rule}/at")

@@ -21,7 +21,7 @@ from twin.api.upload import BESIDE, MAX_UPLOAD
 from twin.settings import Settings
 
 MAX_IN_FLIGHT = 1000
-MAX_WAITING = 64
+MAX_WAITING = 512
 """For the slots of one lane."""
 MIN_BYTES_PER_S = 1000.0
 """A body that comes slower than this in all is not waited for."""

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from twin.access import OPEN, Caller, ExactRead
 from twin.api.encoded import Encoded, aggregate, encode_layer, patched
+from twin.api.replies import Packed
 from twin.api.tile_cache import TileCache
 from twin.cells import points_to_cells
 from twin.engine import Twin
@@ -23,7 +24,7 @@ from twin.seen import Seen
 from twin.settings import Settings
 from twin.snapshots import Read
 
-N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN = 24, 64, 3, 64, 8
+N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN, N_COUNTS, N_ANSWERS = 24, 16, 3, 64, 8, 64, 128
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,19 @@ class World:
     tiles: TileCache = field(default_factory=TileCache)
     tables: Kept[Any] = field(default_factory=lambda: Kept(N_TABLES))
     snapshots: Kept[Snapshot] = field(default_factory=lambda: Kept(N_SNAPSHOTS))
+    counts: Kept[Encoded] = field(default_factory=lambda: Kept(N_COUNTS))
+    answers: Kept[Packed] = field(default_factory=lambda: Kept(N_ANSWERS))
     seen: Kept[Seen] = field(default_factory=lambda: Kept(N_SEEN))
 
     def __post_init__(self) -> None:
         self.follower = Follower(self.twin)
+        self.follower.listen(self._forget)
         self._latest: dict[tuple[str, bool], tuple[LayerTable, Encoded]] = {}
+
+    def _forget(self, _before: int, _after: int, _snapshot: Snapshot) -> None:
+        """What was made of the snapshot before nobody asks for any more; tiles and layers go by their content."""
+        for kept in (self.layers, self.hexes, self.tables, self.answers, self.seen, self.snapshots):
+            kept.clear()
 
     def adopt(self, read: Read, encoded: Mapping[str, Encoded]) -> None:
         """Begin with a snapshot that was read, and encoded, before."""
@@ -83,21 +92,24 @@ class World:
         times = self.tables.get(("recorded", head), lambda: [t.at for t in store.transactions()])
         return max((at for at in times if snapshot.is_present or at <= snapshot.known_at), default=None)
 
-    def encoded(self, layer: LayerType, table: LayerTable) -> Encoded:
+    def encoded(self, layer: LayerType, table: LayerTable, *, is_present: bool = True) -> Encoded:
         """A layer's features as bytes; of a table that differs little from the last one, only what differs is made anew."""
-        return self.layers.get((layer.name, table.digest), lambda: self._encode(layer, table))
+        return self.layers.get((layer.name, table.digest), lambda: self._encode(layer, table, is_present))
 
-    def _encode(self, layer: LayerType, table: LayerTable) -> Encoded:
+    def _encode(self, layer: LayerType, table: LayerTable, is_present: bool) -> Encoded:
         way = (layer.name, table.recorded is None)
         before = self._latest.get(way)
+        if before is not None and table.digest and before[0].digest == table.digest:
+            return before[1]
         made = encode_layer(layer, table) if before is None else patched(before[1], layer, before[0], table)
-        self._latest[way] = (table, made)
+        if is_present:
+            self._latest[way] = (table, made)
         return made
 
     def aggregated(self, table: LayerTable, resolution: int) -> Encoded:
         """A point layer's counts per cell."""
         key: Hashable = (table.layer, table.digest, resolution)
-        return self.hexes.get(key, lambda: aggregate(table, points_to_cells(table.lnglat, resolution)))
+        return self.counts.get(key, lambda: aggregate(table, points_to_cells(table.lnglat, resolution)))
 
 
 class View:
@@ -110,7 +122,7 @@ class View:
         self.world, self._scope = world, scope
         self.caller: Caller = scope.get("caller", OPEN)
         self.twin, self.settings = world.twin, world.settings
-        self.tables, self.hexes, self.tiles = world.tables, world.hexes, world.tiles
+        self.tables, self.hexes, self.tiles, self.answers = world.tables, world.hexes, world.tiles, world.answers
 
     def is_at_hand(self, layer: str, when: When) -> bool:
         """Whether a layer's features are there without waiting for anything."""
@@ -137,7 +149,7 @@ class View:
         """A layer's features as bytes. ``where`` and ``n`` say what of them is read, for the audit."""
         table = snapshot.layers[layer.name]
         self.read(layer.name, where, len(table) if n is None else n)
-        return self.world.encoded(layer, table)
+        return self.world.encoded(layer, table, is_present=snapshot.is_present)
 
     def aggregated(self, snapshot: Snapshot, layer: LayerType, resolution: int) -> Encoded:
         return self.world.aggregated(snapshot.layers[layer.name], resolution)
