@@ -34,6 +34,8 @@ from twin.api.identity import Identity
 from twin.api.language import language
 from twin.api.manners import surround
 from twin.api.params import known_parameters_only
+from twin.api.quick_items import QuickItems
+from twin.api.quick_tiles import QuickTiles
 from twin.api.world import World
 from twin.engine import Twin
 from twin.identity import Access
@@ -80,5 +82,7 @@ def create_app(twin: Twin, settings: Settings, access: Access | None = None) -> 
         app.include_router(router)
     problems.install(app)
     app.openapi = lambda: docs.describe(app)  # type: ignore[method-assign]
+    app.add_middleware(QuickItems)
+    app.add_middleware(QuickTiles)
     surround(app, settings, (lambda inner: Identity(inner, access)) if access is not None else None)
     return app

@@ -168,14 +168,19 @@ def narrowed(encoded: Encoded, index: Index, bbox: Sequence[float], crs: Crs) ->
 
 
 def picked(encoded: Encoded, index: Index, crs: Crs) -> bytes:
-    """Features by their place in the order, joined by commas, with their geometries in a CRS.
+    """Features by their place in the order, joined by commas, with their geometries in a CRS."""
+    return b"".join(picked_parts(encoded, index, crs))
+
+
+def picked_parts(encoded: Encoded, index: Index, crs: Crs) -> list[memoryview] | list[bytes]:
+    """What ``picked`` joins.
 
     Only what is picked is transformed (about 10 µs a point): nothing is kept, and an edit costs nothing.
     """
     if crs is DEFAULT:
-        return encoded.pick(index)
+        return encoded.parts(index)
     pairs = zip(encoded.heads(index), _geometry_json(encoded, index, crs), strict=True)
-    return b",".join([head + b',"geometry":' + geometry + b"}" for head, geometry in pairs])
+    return [b",".join([head + b',"geometry":' + geometry + b"}" for head, geometry in pairs])]
 
 
 def _geometry_json(encoded: Encoded, index: Index, crs: Crs) -> list[bytes]:

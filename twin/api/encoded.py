@@ -113,13 +113,18 @@ class Encoded:
 
     def pick(self, index: Index) -> bytes:
         """Features by their places, in the order given, joined by commas."""
+        return b"".join(self.parts(index))
+
+    def parts(self, index: Index) -> list[memoryview]:
+        """What ``pick`` joins."""
         if len(index) == 0:
-            return b""
+            return []
         cut = np.flatnonzero(np.diff(index) != 1)
         first = self.offsets[index[np.concatenate([[0], cut + 1])]].tolist()
         last = self.offsets[index[np.concatenate([cut, [len(index) - 1]])] + 1].tolist()
         blob = memoryview(self.blob)
-        return b"".join(map(blob.__getitem__, map(slice, first, last)))[:-1]
+        last[-1] -= 1
+        return list(map(blob.__getitem__, map(slice, first, last)))
 
     def heads(self, index: Index) -> list[bytes]:
         """Id and properties of features, without geometry and without the closing brace."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from twin.api.collections import labels_of
-from twin.api.crs import crs_of, picked
+from twin.api.crs import crs_of, picked, picked_parts
 from twin.api.html import HTML, html_item, html_items, wants_html
 from twin.api.items_query import AskedItems, ItemsQuery
 from twin.api.params import Times
@@ -41,11 +41,11 @@ COLLECTION = b'{"type":"FeatureCollection","features":['
 async def items(request: Request, world: Served, layer: LayerName, asked: AskedItems) -> Response:
     """Features, sorted by key and paged by ``next`` links. Besides these parameters every queryable is one: ``lifecycle=operating``."""
     if not asked.filters and world.is_at_hand(layer, asked.when) and not wants_html(request):
-        return _items(request, world, layer, asked)
-    return await run_in_threadpool(_items, request, world, layer, asked)
+        return items_reply(request, world, layer, asked)
+    return await run_in_threadpool(items_reply, request, world, layer, asked)
 
 
-def _items(request: Request, world: View, layer: str, asked: ItemsQuery) -> Response:
+def items_reply(request: Request, world: View, layer: str, asked: ItemsQuery) -> Response:
     kind, snapshot = layer_named(layer), world.snapshot(asked.when)
     encoded = world.encoded(snapshot, kind)
     chosen = asked.select(kind, snapshot.layers[layer], encoded)
@@ -60,7 +60,7 @@ def _items(request: Request, world: View, layer: str, asked: ItemsQuery) -> Resp
         "labels": labels,
         "links": _page_links(request, layer, asked, encoded.ids[int(page[-1])] if has_more and len(page) else None),
     }
-    body = b"".join((COLLECTION, picked(encoded, encoded.places[page], asked.crs), b"],", dumps(tail)[1:]))
+    body = b"".join((COLLECTION, *picked_parts(encoded, encoded.places[page], asked.crs), b"],", dumps(tail)[1:]))
     if wants_html(request):
         return html_items(request, orjson.loads(body), labels)
     return reply(request, body, GEOJSON, {"content-crs": asked.crs.header})
