@@ -14,7 +14,8 @@ logger = logging.getLogger("twin.following")
 WAIT_S = 0.5
 """How long the store is waited for at a time; also how soon it is tried again after a failure."""
 Listener = Callable[[int, int, Snapshot], None]
-"""``(before, after, snapshot)``: the numbers of the last transactions before and now; called in the follower's thread."""
+"""``(before, after, snapshot)``: the numbers of the last transactions before and now, equal where only time has passed; called in
+the follower's thread."""
 
 
 class Follower:
@@ -28,6 +29,7 @@ class Follower:
         self.twin = twin
         self._listeners: list[Listener] = []
         self._lock, self._stop = Lock(), Event()
+        self._told: Snapshot | None = None
         self.has_looked = Event()
         """Set once there is a snapshot, or a reason why there is none."""
         self._thread = Thread(target=self._run, name="follower", daemon=True)
@@ -75,7 +77,8 @@ class Follower:
         if head is not None:
             twin.store.wait(head, WAIT_S)
         snapshot, now_at = twin.refresh()
-        if head is not None and now_at != head:
+        is_new, self._told = snapshot is not self._told, snapshot
+        if head is not None and is_new:
             with self._lock:
                 listeners = list(self._listeners)
             for listener in listeners:

@@ -197,6 +197,8 @@ class Snapshot:
     known_at: datetime
     coarse: frozenset[str] = frozenset()
     """Layers whose sensitive things stand at the centres of cells, because whoever asks may not see more."""
+    cut: frozenset[str] = frozenset()
+    """Layers of which whoever asks sees a part only, or counts."""
     is_present: bool = True
     """Whether it was read for now: only then does the assets' ``online`` say anything about its time."""
 

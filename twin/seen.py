@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from twin.access import Caller
 from twin.errors import Forbidden
 from twin.layers import LAYERS, LayerType
-from twin.layers.coarse import Mask, by_town, coarse, coarse_places, sensitive_rows, within
+from twin.layers.coarse import Mask, by_town, coarse, coarse_places, sensitive_rows, within, without
 from twin.model import LayerTable, LngLat, Snapshot
 
 PUBLIC_LEVELS = frozenset({"city", "district", "town"})
@@ -29,12 +29,13 @@ Sight = Literal["exact", "coarse", "public"]
 class Seen:
     """A snapshot and the caller who looks at it.
 
-    ``shown`` is what features, tiles and files are made of; ``judged`` what rules are. Both are the snapshot itself for those
-    who may see everything.
+    ``shown``, ``judged`` and ``reached`` are the snapshot itself for those who may see everything.
     """
 
     caller: Caller
     whole: Snapshot
+    elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    """Of a snapshot of the past: keys, by layer, of what is sensitive at present."""
 
     @property
     def sight(self) -> Sight:
@@ -59,31 +60,56 @@ class Seen:
 
     @cached_property
     def shown(self) -> Snapshot:
-        return self._snapshot("shown", self._shown)
+        """What features, tiles and files are made of: beyond the role's areas counts per town."""
+        return self._snapshot("shown", self._shown, is_cut=bool(self.caller.areas) or self.sight == "public")
 
     @cached_property
     def judged(self) -> Snapshot:
-        return self._snapshot("judged", self._judged)
+        """What results for districts and towns are made of: all there is, coarse where the role is not good for more."""
+        return self._snapshot("judged", self._judged, is_cut=False)
 
-    def _snapshot(self, what: str, table_of: Callable[[LayerType, LayerTable], LayerTable]) -> Snapshot:
+    @cached_property
+    def reached(self) -> Snapshot:
+        """What gaps, hexes and reasons at a point are made of: nothing sensitive beyond the role's areas."""
+        return self._snapshot("reached", self._reached, is_cut=True) if self.caller.areas else self.judged
+
+    def _snapshot(
+        self, what: str, table_of: Callable[[LayerType, LayerTable], LayerTable], *, is_cut: bool
+    ) -> Snapshot:
         if self.is_whole:
             return self.whole
         layers = dict(self.whole.layers)
-        sensitive = [name for name, kind in LAYERS.items() if kind.sensitive and len(layers[name])]
+        sensitive = frozenset(name for name, kind in LAYERS.items() if kind.sensitive and len(layers[name]))
         for name in sensitive:
             layers[name] = table_of(LAYERS[name], layers[name])
         said = way_name(what, self.sight, *self.caller.areas)
-        return replace(self.whole, id=f"{self.whole.id}-{said}", layers=layers, coarse=frozenset(sensitive))
+        return replace(
+            self.whole,
+            id=f"{self.whole.id}-{said}",
+            layers=layers,
+            coarse=sensitive,
+            cut=sensitive if is_cut else frozenset(),
+        )
+
+    def _rows(self, kind: LayerType, table: LayerTable) -> Mask:
+        """(n) which rows are sensitive; also those of things that are so at present, whatever they were at the time."""
+        known = self.elsewhere.get(kind.name)
+        rows = sensitive_rows(kind, table)
+        return rows if known is None else rows | table.frame["key"].isin(known).to_numpy(bool)
 
     def _shown(self, kind: LayerType, table: LayerTable) -> LayerTable:
-        rows, inside = sensitive_rows(kind, table), self._inside(table)
+        rows = self._rows(kind, table)
+        beyond = rows & ~self._inside(table)
         seen = coarse(kind, table, rows) if self.sight == "coarse" else table
-        beyond = rows & ~inside
         return by_town(kind, seen, beyond, self.whole.areas_at("town")) if beyond.any() else seen
 
     def _judged(self, kind: LayerType, table: LayerTable) -> LayerTable:
-        rows = sensitive_rows(kind, table)
+        rows = self._rows(kind, table)
         return coarse(kind, table, rows & ~self._inside(table) if self.sight == "exact" else rows)
+
+    def _reached(self, kind: LayerType, table: LayerTable) -> LayerTable:
+        beyond = self._rows(kind, table) & ~self._inside(table)
+        return without(self._judged(kind, table), beyond)
 
     def _inside(self, table: LayerTable) -> Mask:
         """(n) which sensitive things the caller's role reaches; by the places that it may see."""
@@ -93,9 +119,24 @@ class Seen:
             return np.ones(len(table), bool)
         return self.reaches(table.lnglat if self.sight == "exact" else coarse_places(table.lnglat))
 
-    def version(self, kind: LayerType, table: LayerTable) -> LayerTable:
-        """A layer's table with some recorded versions, as the caller sees them."""
-        return table if self.is_whole or not kind.sensitive else self._judged(kind, table)
+    def versions(self, kind: LayerType, table: LayerTable) -> LayerTable:
+        """Recorded versions of one thing, as the caller sees them: sensitive if one of them is.
+
+        Raises:
+            Forbidden: it stands, or stood, beyond the areas that the role is good for.
+        """
+        if self.is_whole or not self._rows(kind, table).any():
+            return table
+        if not self._inside(table).all():
+            raise Forbidden(
+                "按权限显示为汇总值：它不在当前角色的范围内", "shown in sum only: it stands beyond the role's areas"
+            )
+        return table if self.sight == "exact" else coarse(kind, table, np.ones(len(table), bool))
+
+    def n_devices(self, layers: frozenset[str], shape: BaseGeometry) -> int:
+        """How many devices of some layers stand in a shape, by the places that results are made of."""
+        tables = [table for name, table in self.judged.layers.items() if name in layers]
+        return sum(int(t.frame["n_devices"].to_numpy()[within(t.lnglat, [shape])].sum()) for t in tables)
 
     def refuse_edit(self, shapes: Sequence[BaseGeometry]) -> None:
         """Refuse to change what stands, or would stand, beyond the areas that the role is good for.

@@ -218,7 +218,7 @@ NASTY = [
     '"; DROP TABLE asset; --', "<script>", "../../etc/passwd", "%00", "\x00", "中文🚗", "\u202e", "a" * 20_000, "1,2,3,4", ",,,", "2025-01-01",
 ]  # fmt: skip
 VALID = {"layer": "cameras", "rule": "charger-service", "key": "cam-00", "z": "12", "x": "3428", "y": "1676", "ending": "geojson",
-         "lng": "121.28", "lat": "31.01", "name": "start.js", "number": "0" * 16}  # fmt: skip
+         "lng": "121.28", "lat": "31.01", "name": "start.js", "number": "0" * 16, "style": "cameras"}  # fmt: skip
 
 
 def nasty_requests(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from math import cos, radians
 from typing import Any
 
@@ -406,6 +407,54 @@ def test_an_editor_edits_in_its_areas_only(portal: BlockingPortal) -> None:
     )
 
 
+def test_beyond_its_areas_a_role_is_told_of_no_single_thing(portal: BlockingPortal, gate: As) -> None:
+    foreign = [f"cam-{i:02d}" for i, p in enumerate(SECRET) if p[1] > 31.025]
+    lng, lat = SECRET[int(foreign[0].removeprefix("cam-"))]
+    for name in ("south", "cleared-south"):
+        ask = asking(portal, gate, name)
+        for rule in ("camera-density", "radio-coverage"):
+            answer = ask(f"/coverage/{rule}/at?area=310112101&lng={lng}&lat={lat}&nearest=50").json()
+            assert {near["key"] for near in answer["nearest"]} & {
+                *foreign,
+                *(f"site-{i}" for i, p in enumerate(SITES) if p[1] > 31.025),
+            } == set()
+            assert "cut" in [label["id"] for label in answer["labels"]]
+        assert ask(f"/collections/cameras/items/{foreign[0]}/versions").status_code == 403
+
+
+def test_areas_are_changed_by_administrators_only(portal: BlockingPortal) -> None:
+    settings = Settings()
+    twin = Twin(store_of(rows()), read_plan(settings.plan), read_grid, lambda: NOW)
+    gate = As(create_app(twin, settings), CALLERS)
+    patch = {"type": "Feature", "properties": {"level": "zone"}}
+    for name, status in (("editor", 403), ("admin", 200)):
+        assert (
+            Asked(portal, gate, name)("/collections/areas/items/310112101", "PATCH", json=patch).status_code == status
+        )
+    sent = {"files": {"file": ("areas.geojson", b"{}")}, "data": {"layer": "areas"}}
+    assert Asked(portal, gate, "editor")("/imports", "POST", **sent).status_code == 403
+
+
+def test_what_has_become_sensitive_was_never_exact(portal: BlockingPortal) -> None:
+    """A sensor of roads that is one of gas now: neither its past nor its history tells where it is."""
+    settings, clock = Settings(), [NOW]
+    made = [*rows(), record("sensors", "turned", (121.2812345, 31.0154321), domain="road")]
+    twin = Twin(store_of(made), read_plan(settings.plan), read_grid, lambda: clock[0])
+    gate = As(create_app(twin, settings), CALLERS)
+    known = NOW.isoformat().replace("+00:00", "Z")
+    clock[0] += timedelta(days=1)
+    patch = {"type": "Feature", "properties": {"domain": "gas"}}
+    assert Asked(portal, gate, "admin")("/collections/sensors/items/turned", "PATCH", json=patch).status_code == 200
+    for name in BELOW:
+        for path in (
+            f"items?limit=100&known_at={known}",
+            f"items/turned?known_at={known}",
+            "items/turned/versions",
+            "items?as_of=2025-06-01&limit=100",
+        ):
+            assert "31.0154321" not in Asked(portal, gate, name)(f"/collections/sensors/{path}").text
+
+
 # --- what everybody sees ---------------------------------------------------------------------------------------------
 
 
@@ -438,6 +487,45 @@ def test_counts_for_everybody_are_rounded_wherever_they_stand(portal: BlockingPo
     assert all(row["value"] is None or row["value"] % 3 == 0 for row in rows)
 
 
+def test_everybody_is_told_no_quality_of_what_is_counted(portal: BlockingPortal, gate: As) -> None:
+    for name, told in (("public", False), ("south", False), ("planner", True)):
+        body = asking(portal, gate, name)("/collections/cameras").json()
+        assert (body["quality"] is not None) is told
+
+
+def test_a_share_for_everybody_is_no_count(portal: BlockingPortal, gate: As) -> None:
+    exact = asking(portal, gate, "planner")("/coverage/lifecycle?area=310112").json()
+    assert exact["value"] == 1.0
+    body = asking(portal, gate, "public")("/coverage/lifecycle?area=310112").json()
+    assert (body["value"], body["met"], body["facts"]) == (1.0, exact["met"], {})
+
+
+def test_a_share_of_few_things_is_not_told_to_everybody(portal: BlockingPortal) -> None:
+    settings = Settings()
+    few = [r for r in rows() if r.layer != "radio_sites" or r.key in ("site-0", "site-1")]
+    twin = Twin(store_of(few), read_plan(settings.plan), read_grid, lambda: NOW)
+    gate = As(create_app(twin, settings), CALLERS)
+    assert Asked(portal, gate, "public")("/coverage/radio-coverage").json()["value"] is None
+    assert Asked(portal, gate, "planner")("/coverage/radio-coverage").json()["value"] is not None
+
+
+def test_counts_of_a_town_have_an_etag_of_their_bytes(portal: BlockingPortal) -> None:
+    settings = Settings()
+    twin = Twin(store_of(rows()), read_plan(settings.plan), read_grid, lambda: NOW)
+    gate = As(create_app(twin, settings), CALLERS)
+    path = "/collections/cameras/items/town:310112101"
+    before = Asked(portal, gate, "public")(path).headers["etag"]
+    for i in range(4):
+        sent = {
+            "type": "Feature",
+            "properties": {"key": f"new-{i}"},
+            "geometry": {"type": "Point", "coordinates": [121.28, 31.01]},
+        }
+        assert Asked(portal, gate, "admin")("/collections/cameras/items", "POST", json=sent).status_code == 201
+    after = Asked(portal, gate, "public")(path, headers={"if-none-match": before})
+    assert (after.status_code, after.headers["etag"] == before) == (200, False)
+
+
 def test_a_difference_of_two_counts_does_not_give_away_a_small_one() -> None:
     for small in (1, 2):
         for n in range(60):
@@ -448,6 +536,30 @@ def test_a_difference_of_two_counts_does_not_give_away_a_small_one() -> None:
 
 
 # --- the audit -------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_with_areas_reads_exactly_only_with_a_note(portal: BlockingPortal, gate: As) -> None:
+    ask = asking(portal, gate, "cleared-south")
+    for path in (
+        "at?lng=121.28&lat=31.01&area=310112101",
+        "gaps?area=310112101",
+        "cells?area=310112101",
+        "readings?area=310112101",
+    ):
+        gate.reads.clear()
+        assert ask(f"/coverage/camera-density/{path}").status_code == 200
+        assert [read.layer for read in gate.reads] == ["cameras"], path
+
+
+def test_an_editor_reads_what_it_edits(portal: BlockingPortal, gate: As) -> None:
+    gate.reads.clear()
+    assert (
+        asking(portal, gate, "editor")(
+            "/collections/cameras/items/cam-07", "PATCH", json={"type": "Feature"}
+        ).status_code
+        == 200
+    )
+    assert [(read.layer, read.where) for read in gate.reads] == [("cameras", "cam-07")]
 
 
 @pytest.mark.parametrize("path", [

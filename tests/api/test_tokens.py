@@ -43,6 +43,10 @@ def jwk(key: Any, **more: str) -> dict[str, Any]:
     return {**json.loads(kind[name].to_jwk(key.public_key())), **more}
 
 
+NULL = object()
+"""A claim that is there and null; None: it is not there."""
+
+
 def token(key: Any = RSA, algorithm: str = "RS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
     told = {
         "iss": ISSUER,
@@ -51,7 +55,8 @@ def token(key: Any = RSA, algorithm: str = "RS256", headers: dict[str, Any] | No
         "role": "planner",
         "exp": START + timedelta(minutes=5),
     } | claims
-    return jwt.encode({k: v for k, v in told.items() if v is not None}, key, algorithm, headers=headers)
+    sent = {k: None if v is NULL else v for k, v in told.items() if v is not None}
+    return jwt.encode(sent, key, algorithm, headers=headers)
 
 
 @pytest.fixture
@@ -150,6 +155,7 @@ WRONG = {
     "another role": lambda: token(role="root"),
     "a role in capitals": lambda: token(role="ADMIN"),
     "areas that are none": lambda: token(areas=[]),
+    "areas that are null": lambda: token(areas=NULL),
     "areas that are numbers": lambda: token(areas=[310112]),
     "areas that are empty words": lambda: token(areas=" , "),
     "areas as an object": lambda: token(areas={"310112": True}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 
@@ -90,6 +91,30 @@ def test_a_follower_tells_of_a_change_after_it_can_be_read(store):
     finally:
         follower.stop()
     assert heard == [(0, 1, 1, True)]
+
+
+def test_a_follower_tells_that_time_has_passed_a_change():
+    clock, told = [DAY0], Event()
+    store = MemoryStore()
+    later = replace(charger("a", (121.4, 31.1)), valid_from=DAY0 + timedelta(days=1))
+    store.commit([Edit("add", later)], author="", reason="", at=DAY0)
+    twin = Twin(store, PLAN, decoded, lambda: clock[0])
+    follower, heard = Follower(twin), []
+
+    def listener(before: int, after: int, snapshot: Snapshot) -> None:
+        heard.append((before, after, len(snapshot.layers["chargers"])))
+        told.set()
+
+    follower.listen(listener)
+    follower.start()
+    try:
+        while not follower.has_looked.wait(0.01):
+            pass
+        clock[0] += timedelta(days=2)
+        assert told.wait(10)
+    finally:
+        follower.stop()
+    assert heard == [(1, 1, 1)]
 
 
 def test_what_was_recorded_here_is_read_here_before_the_follower_looks():

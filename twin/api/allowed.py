@@ -62,6 +62,19 @@ async def check_allowed(request: Request) -> None:
         )
 
 
+def check_layer(caller: Caller, layer: str) -> None:
+    """Refuse to change what roles and everybody's totals rest on.
+
+    Raises:
+        Forbidden: it is the layer of areas, and the caller no administrator.
+    """
+    if layer == "areas" and not caller.may("admin"):
+        raise Forbidden(
+            "权限和公众汇总以区域为准，区域只能由管理员修改",
+            "roles and public totals rest on the areas: only an administrator changes them",
+        )
+
+
 def caller_of(request: Request) -> Caller:
     """Who asks; where nobody is asked who he is, ``OPEN``."""
     caller: Caller = request.scope.get("caller", OPEN)

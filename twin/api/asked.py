@@ -85,13 +85,20 @@ def check_n_cells(evaluation: Evaluation, resolution: int) -> None:
     """
     expected = evaluation.result.area_km2 / mean_cell_km2(check_resolution(resolution))
     if expected > MAX_CELLS:
-        zh = f"该范围在 {resolution} 级约有 {expected:,.0f} 个单元，最多 {MAX_CELLS:,} 个：请降低 resolution 或缩小 area"
+        zh = (
+            f"该范围在 {resolution} 级约有 {expected:,.0f} 个单元，最多 {MAX_CELLS:,} 个：请降低 resolution 或缩小 area"
+        )
         en = f"some {expected:,.0f} cells, at most {MAX_CELLS:,}: take a lower resolution or a smaller area"
         raise bad("query", "resolution", str(resolution), zh, en)
 
 
 def judge(
-    world: View, question: Question, polygon: BaseGeometry | None = None, changes: Sequence[Change] = (), *, detail: bool = True
+    world: View,
+    question: Question,
+    polygon: BaseGeometry | None = None,
+    changes: Sequence[Change] = (),
+    *,
+    detail: bool = True,
 ) -> Evaluation:
     """Evaluate a question on what the caller sees, over a polygon instead of its area and after changes if given.
 
@@ -105,15 +112,16 @@ def judge(
         Forbidden: the caller may not see that.
     """
     clause, seen = world.twin.plan.clause(question.rule), world.seen(question.when)
-    snapshot, layers = seen.judged, layers_of(clause, question.settings)
+    layers = layers_of(clause, question.settings) | {change.layer for change in changes}
+    is_plain = not (detail or question.settings or changes)
+    snapshot = seen.judged if is_plain else seen.reached
     if seen.is_sensitive(layers):
         if polygon is not None:
             polygon = snapped(polygon)
         area = world.twin.area(snapshot, question.area or world.twin.default_area(clause, snapshot))
         shape, level = (area.geometry, area.level) if polygon is None else (polygon, "")
-        is_plain = not (detail or question.settings or changes)
         seen.refuse_count(layers, level, shape, is_plain=is_plain)
-    elif detail:
+    if not is_plain:
         for name in sorted(layers & LAYERS.keys()):
             world.read(name, question.rule, len(snapshot.layers[name]))
     return world.twin.cover(
@@ -142,7 +150,10 @@ def snapped(polygon: BaseGeometry) -> BaseGeometry:
     cells = cells_over(polygon, RESOLUTION)
     cells = cells[within(cell_centres(cells), [polygon])]
     if len(cells) == 0:
-        zh, en = "多边形太小：按权限以 9 级六边形为单位，其中没有一个单元的中心", "is too small: by permission it is taken as whole res-9 hexes, and holds the centre of none"
+        zh, en = (
+            "多边形太小：按权限以 9 级六边形为单位，其中没有一个单元的中心",
+            "is too small: by permission it is taken as whole res-9 hexes, and holds the centre of none",
+        )
         raise bad("body", "polygon", "", zh, en)
     return shapely.union_all(cell_polygons(cells))
 

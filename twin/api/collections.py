@@ -56,7 +56,10 @@ def describe(layer: LayerType, snapshot: Snapshot, updated: datetime | None, lan
     table = snapshot.layers[layer.name]
     sources, labels = sources_of(table, snapshot), labels_of(table, snapshot)
     said = {label["id"] for label in labels}
-    frames, quality = sorted({s.frame for s in sources}), quality_in(snapshot, layer.name)
+    frames, quality = (
+        sorted({s.frame for s in sources}),
+        None if layer.name in snapshot.cut else quality_in(snapshot, layer.name),
+    )
     extents = {"spatial": spatial_extent(table), "temporal": temporal_extent(table)}
     body: dict[str, Any] = {
         "id": layer.name,

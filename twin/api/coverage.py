@@ -40,6 +40,8 @@ from twin.seen import PUBLIC_LEVELS
 
 router = APIRouter(tags=["coverage"])
 MAX_NEAREST = 50
+LARGEST_KEPT = 1 << 20
+"""Bytes of a packed answer that is kept."""
 ARROW = "application/vnd.apache.arrow.stream"
 CellFormat = Annotated[
     Literal["json", "geojson", "arrow"], Query(description="json has columns; arrow is a stream of the same columns")
@@ -96,6 +98,8 @@ def _kept(
     snapshot = world.judged(when)
     key = (snapshot.id, snapshot.as_of, snapshot.known_at, request.url.path, request.url.query)
     packed = world.answers.get(key, lambda: Packed(dumps(make())))
+    if len(packed.gzipped) > LARGEST_KEPT:
+        world.answers.take(key)
     answer = packed_reply(request, packed, media_type)
     answer.headers["vary"] = "Accept, Accept-Encoding, Accept-Language"
     return answer
@@ -192,7 +196,7 @@ def readings(
 
     def body() -> dict[str, Any]:
         declared, found = world.twin.readings(
-            asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.judged(asked.when),
+            asked.rule, area=asked.area, parameters=asked.settings, snapshot=world.reached(asked.when),
             position_error_m=position_error_m,
         )  # fmt: skip
         return {**result_to_json(declared.result, world.twin.plan.documents), **readings_to_json(found)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from twin.api.collections import labels_of
-from twin.api.crs import crs_of, picked, picked_parts
+from twin.api.crs import DEFAULT, crs_of, picked, picked_parts
 from twin.api.html import HTML, html_item, html_items, wants_html
 from twin.api.items_query import AskedItems, ItemsQuery
 from twin.api.params import Times
@@ -69,7 +70,7 @@ def items_reply(request: Request, world: View, layer: str, asked: ItemsQuery) ->
 def _labels(world: View, snapshot: Snapshot, layer: str) -> list[dict[str, str]]:
     table = snapshot.layers[layer]
     key = ("labels", layer, table.digest, tuple(snapshot.sources.values()))
-    made: list[dict[str, str]] = world.tables.get(key, lambda: labels_of(table, snapshot))
+    made: list[dict[str, str]] = world.labels.get(key, lambda: labels_of(table, snapshot))
     return made
 
 
@@ -101,11 +102,10 @@ def item(
 ) -> Response:  # fmt: skip
     """One feature by its key."""
     kind, snapshot, to = layer_named(layer), world.snapshot(when), crs_of(crs)
-    encoded = world.encoded(snapshot, kind)
+    encoded = world.encoded(snapshot, kind, key, 1)
     place = encoded.find(key)
     if place is None:
         raise NotFound(f"图层 {layer} 中没有编号“{key[:80]}”", f"{layer} has no feature {key[:80]!r} at that time")
-    world.read(layer, key, 1)
     path = f"/collections/{layer}/items/{quote(key, safe='')}"
     links = [
         link(request, "self", path, "", GEOJSON),
@@ -114,7 +114,8 @@ def item(
     ]
     feature = picked(encoded, np.array([place]), to)
     read: dict[str, Any] = orjson.loads(feature)
-    etag = f"v{read['properties']['version']}"
+    is_as_recorded = world.seen(when).is_whole and to is DEFAULT
+    etag = f"v{read['properties']['version']}" if is_as_recorded else blake2b(feature, digest_size=12).hexdigest()
     headers = {"etag": f'"{etag}"', "content-crs": to.header}
     if wants_html(request):
         return html_item(request, {**read, "links": links}, _labels(world, snapshot, layer))

@@ -32,7 +32,21 @@ COOKIE = "twin_session"
 CHALLENGE = 'Bearer realm="twin"'
 CSRF_HEADER = "X-CSRF-Token"
 N_THREADS = 4
-FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
+FORWARDED = frozenset(
+    {
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-real-ip",
+        b"via",
+        b"x-forwarded-proto",
+        b"x-forwarded-prefix",
+        b"x-forwarded-port",
+        b"x-client-ip",
+        b"cf-connecting-ip",
+        b"true-client-ip",
+    }
+)
 SIGNED_OUT_PATHS = ("/session", "/map", "/map/", "/healthz")
 """What a browser must get although its cookie is not good any more: the page, to sign in anew. All else stays 401 until ``/session``
 takes the cookie back, so that nobody who was signed in takes public totals for his own."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from twin.api.allowed import author_of
+from twin.api.allowed import author_of, caller_of, check_layer
 from twin.api.examining import Examiner
 from twin.api.import_choices import frames_known
 from twin.api.language import Lang, Language
@@ -21,7 +21,7 @@ from twin.api.pending import Forgotten, ImportForm, State
 from twin.api.problems import problem, problem_members
 from twin.api.replies import json_reply, url
 from twin.api.upload import MAX_UPLOAD, TooLarge, form_of, read_upload
-from twin.api.world import World
+from twin.api.world import World, view_of
 from twin.errors import Fault, TwinError, Words
 from twin.frames import FRAMES
 from twin.layers import LAYERS, LayerType
@@ -85,6 +85,7 @@ async def add_import(
     except TooLarge as error:
         return problem(request, 413, error.code, error.words)
     try:
+        check_layer(caller_of(request), form.layer)
         number = await run_in_threadpool(_keep, examiner, upload, form)
     finally:
         await upload.close()
@@ -119,7 +120,7 @@ def list_imports(request: Request, examiner: Imports) -> Response:
 def one_import(request: Request, examiner: Imports, lang: Language, number: str) -> Response:
     """How far it is, what was asked and, once it has been examined, the report."""
     state = examiner.look(number)
-    return json_reply(request, _told(examiner, number, state, lang), headers=FRESH)
+    return json_reply(request, _told(request, examiner, number, state, lang), headers=FRESH)
 
 
 @router.patch("/imports/{number}")
@@ -128,6 +129,7 @@ def ask_otherwise(request: Request, examiner: Imports, lang: Language, number: s
     """Ask something else of the same file (another frame, sheet, mapping …) and have it examined anew."""
     if "file" in body:
         raise bad("body", "file", "", "文件不能更换，请重新上传", "the file cannot be another: send it anew")
+    check_layer(caller_of(request), str(body.get("layer", "")))
     examiner.ask_otherwise(number, form_of({**examiner.pending.form(number).model_dump(), **body}))
     background = "respond-async" in prefer.lower()
     examiner.begin(number, background=background)
@@ -135,8 +137,9 @@ def ask_otherwise(request: Request, examiner: Imports, lang: Language, number: s
 
 
 @router.get("/imports/{number}/report.xlsx", response_class=FileResponse)
-def workbook(examiner: Imports, lang: Language, number: str) -> Response:
+def workbook(request: Request, examiner: Imports, lang: Language, number: str) -> Response:
     """The file's own rows, each with its faults and with what it would come to."""
+    _note_read(request, examiner, number)
     path = examiner.workbook(number, lang)
     stem = examiner.pending.form(number).file.rpartition(".")[0]
     name = f"{stem}_{'预检' if lang == 'zh' else 'examined'}.xlsx"
@@ -186,7 +189,7 @@ def _begun(
             examiner.forget(number)
         status, code, words, faults, more = _parts(state.problem)
         return problem(request, status, code, words, faults, more=more)
-    answer = json_reply(request, _told(examiner, number, state, lang), headers=headers)
+    answer = json_reply(request, _told(request, examiner, number, state, lang), headers=headers)
     answer.status_code = 201 if created else 200
     return answer
 
@@ -199,8 +202,16 @@ def _outline(examiner: Examiner, number: str, state: State) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _told(examiner: Examiner, number: str, state: State, lang: Lang) -> dict[str, Any]:
+def _note_read(request: Request, examiner: Examiner, number: str) -> None:
+    """A report tells where things stand, and how far the file's rows are from there."""
+    form, counts = examiner.pending.form(number), examiner.pending.state(number).counts or {}
+    if form.layer in LAYERS:
+        view_of(request).read(form.layer, f"import {form.file}", sum(counts.values()))
+
+
+def _told(request: Request, examiner: Examiner, number: str, state: State, lang: Lang) -> dict[str, Any]:
     form = examiner.pending.form(number)
+    _note_read(request, examiner, number)
     told = _outline(examiner, number, state) | {"request": form.model_dump(), "problem": None, "report": None}
     if state.problem is not None:
         told["problem"] = problem_members(lang, *_parts(state.problem))

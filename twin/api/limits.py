@@ -28,7 +28,6 @@ MIN_BYTES_PER_S = 1000.0
 UNCOUNTED = ("/healthz", "/readyz", "/metrics", "/events")
 """Asked while the server is full, too. Listeners to events are limited in number where they listen."""
 SIGN_IN = "/session"
-CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"cookie"})
 BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -67,7 +66,7 @@ class Limits:
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         names = {name for name, _ in scope["headers"]}
-        if self.failed.has_hits and (path == SIGN_IN or not names.isdisjoint(CREDENTIALS)):
+        if self.failed.has_hits and path == SIGN_IN:
             wait_s = self.failed.wait_s(caller_address(scope))
             if wait_s:
                 await self._answer(wrong_too_often(wait_s), scope, receive, send)

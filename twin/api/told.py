@@ -9,38 +9,51 @@ from twin.api.asked import Question, layers_of
 from twin.api.world import View
 from twin.layers.coarse import public_count
 
-FIGURES = frozenset({"value", "nominal", "effective", "effective_high", "n_unknown", "by_state", "facts", "shortfall", "share"})
+FIGURES = frozenset(
+    {"value", "nominal", "effective", "effective_high", "n_unknown", "by_state", "facts", "shortfall", "share"}
+)
 """Members of a result, or of an area's row, that counts may be read from."""
+SHARES = frozenset({"value", "nominal", "effective", "effective_high", "shortfall", "share", "met"})
 DIGITS = 3
 
 
 def told(world: View, question: Question, body: dict[str, Any]) -> dict[str, Any]:
     """A result or an area's row as JSON: as it is for those who may see where sensitive things are, for others with counts as
-    ``public_count`` says them, densities made of such counts, and other figures to ``DIGITS`` decimals."""
+    ``public_count`` says them, densities made of such counts, and shares to ``DIGITS`` decimals, none where few things stand."""
     seen = world.seen(question.when)
     clause = world.twin.plan.clause(question.rule)
     layers = layers_of(clause, question.settings)
     area = seen.judged.areas.get(question.area or clause.scope)
     if not seen.is_sensitive(layers) or (area is not None and not seen.is_rounded(layers, area.geometry)):
         return body
-    km2 = body.get("area_with_data_km2") or body.get("area_km2")
-    unit = str(body.get("unit", clause.unit))
-    return {
-        **{k: _rounded(v, unit, km2, k) if k in FIGURES else v for k, v in body.items()},
-        "rounded": True,
-    }
+    unit, row = str(body.get("unit", clause.unit)), seen.judged.areas.get(str(body.get("code", "")))
+    here = row or area
+    if unit == "share":
+        n = 0 if here is None else seen.n_devices(layers, here.geometry)
+        known = {
+            k: (None if public_count(n) in (0, None) else _share(v)) if k in SHARES else v for k, v in body.items()
+        }
+        return {**known, **{k: {} for k in ("facts", "by_state") if k in body}, "rounded": True}
+    km2 = (body.get("area_with_data_km2") or body.get("area_km2")) if "/km²" in unit else None
+    return {**{k: _rounded(v, km2, k) if k in FIGURES else v for k, v in body.items()}, "rounded": True}
 
 
-def _rounded(value: Any, unit: str, km2: float | None, name: str = "") -> Any:
+def _share(value: Any) -> Any:
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def _rounded(value: Any, km2: float | None, name: str) -> Any:
     if isinstance(value, Mapping):
-        return {k: _rounded(v, unit, km2, str(k)) for k, v in value.items()}
+        return {k: _rounded(v, km2, str(k)) for k, v in value.items()}
     if isinstance(value, list):
-        return [_rounded(v, unit, km2, name) for v in value]
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return [_rounded(v, km2, name) for v in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    if "/km²" in unit and name != "share" and isinstance(value, float) and km2:
+    if name == "share":
+        return _share(value)
+    if km2 is not None and isinstance(value, float):
         n = public_count(round(value * km2))
         return None if n is None else round(n / km2, DIGITS)
     if float(value).is_integer():
-        return public_count(int(value)) if value >= 0 else value
-    return round(float(value), DIGITS)
+        return public_count(int(value)) if value >= 0 else -(public_count(-int(value)) or 0)
+    return _share(value)

@@ -62,7 +62,8 @@ class Trial(BaseModel):
     scenario: Text | None = None
     changes: list[TriedChange] = Field(default_factory=list, max_length=MAX_CHANGES)
     resolution: Annotated[int, Field(ge=MIN_RESOLUTION, le=MAX_RESOLUTION)] | None = Field(
-        None, description="of hexes (default 9); of a result: answer also the gaps' outlines and the hexes that the changes alter"
+        None,
+        description="of hexes (default 9); of a result: answer also the gaps' outlines and the hexes that the changes alter",
     )
 
 
@@ -87,7 +88,9 @@ def gaps_tried(request: Request, world: Served, rule: str, trial: Trial, which: 
     evaluation = judged(world, rule, trial)
     ranked = numbered(evaluation.gaps())
     scenario = WHAT_IF if trial.changes else None
-    return json_reply(request, gaps_to_json(evaluation.result, ranked, which.of(ranked), which.limit, scenario), GEOJSON)
+    return json_reply(
+        request, gaps_to_json(evaluation.result, ranked, which.of(ranked), which.limit, scenario), GEOJSON
+    )
 
 
 @router.post("/coverage/{rule}/cells")

@@ -19,12 +19,13 @@ from twin.engine import Twin
 from twin.following import Follower
 from twin.kept import Kept
 from twin.layers import LAYERS, LayerType
+from twin.layers.coarse import sensitive_rows
 from twin.model import LayerTable, Snapshot
 from twin.seen import Seen
 from twin.settings import Settings
 from twin.snapshots import Read
 
-N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN, N_COUNTS, N_ANSWERS = 24, 16, 3, 64, 8, 64, 128
+N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN, N_COUNTS, N_ANSWERS = 24, 16, 3, 12, 8, 64, 64
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class World:
     snapshots: Kept[Snapshot] = field(default_factory=lambda: Kept(N_SNAPSHOTS))
     counts: Kept[Encoded] = field(default_factory=lambda: Kept(N_COUNTS))
     answers: Kept[Packed] = field(default_factory=lambda: Kept(N_ANSWERS))
+    labels: Kept[Any] = field(default_factory=lambda: Kept(N_COUNTS))
     seen: Kept[Seen] = field(default_factory=lambda: Kept(N_SEEN))
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ class World:
 
     def _forget(self, _before: int, _after: int, _snapshot: Snapshot) -> None:
         """What was made of the snapshot before nobody asks for any more; tiles and layers go by their content."""
-        for kept in (self.layers, self.hexes, self.tables, self.answers, self.seen, self.snapshots):
+        for kept in (self.layers, self.hexes, self.tables, self.labels, self.answers, self.seen, self.snapshots):
             kept.clear()
 
     def adopt(self, read: Read, encoded: Mapping[str, Encoded]) -> None:
@@ -84,7 +86,17 @@ class World:
         if seen.is_whole:
             return seen
         key = (whole.id, whole.as_of, whole.known_at, caller.areas, seen.sight)
-        return self.seen.get(key, lambda: Seen(Caller("", caller.role, caller.areas), whole))
+        return self.seen.get(
+            key, lambda: Seen(Caller("", caller.role, caller.areas), whole, self._sensitive_now(whole))
+        )
+
+    def _sensitive_now(self, whole: Snapshot) -> dict[str, frozenset[str]]:
+        """Keys of what is sensitive at present, of layers of which only some things are; none for the present itself."""
+        if whole.is_present:
+            return {}
+        tables = self.twin.snapshot().layers
+        kinds = [kind for kind in LAYERS.values() if kind.sensitive_where]
+        return {k.name: frozenset(tables[k.name].frame["key"][sensitive_rows(k, tables[k.name])]) for k in kinds}
 
     def updated(self, snapshot: Snapshot) -> datetime | None:
         """When something was last recorded, as far as the snapshot knows."""
@@ -122,7 +134,8 @@ class View:
         self.world, self._scope = world, scope
         self.caller: Caller = scope.get("caller", OPEN)
         self.twin, self.settings = world.twin, world.settings
-        self.tables, self.hexes, self.tiles, self.answers = world.tables, world.hexes, world.tiles, world.answers
+        self.tables, self.hexes, self.tiles = world.tables, world.hexes, world.tiles
+        self.answers, self.labels = world.answers, world.labels
 
     def is_at_hand(self, layer: str, when: When) -> bool:
         """Whether a layer's features are there without waiting for anything."""
@@ -139,8 +152,12 @@ class View:
         return self.seen(when).shown
 
     def judged(self, when: When = NOW) -> Snapshot:
-        """What rules are made of."""
+        """What results are made of."""
         return self.seen(when).judged
+
+    def reached(self, when: When = NOW) -> Snapshot:
+        """What is told in detail is made of."""
+        return self.seen(when).reached
 
     def updated(self, snapshot: Snapshot) -> datetime | None:
         return self.world.updated(snapshot)

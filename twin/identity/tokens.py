@@ -128,7 +128,8 @@ class Tokens:
         purpose = claim(claims, self._claims.purpose)
         name = next((claims[n] for n in ("name", "preferred_username") if isinstance(claims.get(n), str)), subject)
         caller = Caller(
-            f"sub:{plain(subject, 200)}", self._role(claims), self._areas(areas),
+            f"sub:{plain(subject, 200)}", self._role(claims),
+            () if areas is None and self._claims.areas not in claims else self._areas(areas),
             plain(purpose, 200) if isinstance(purpose, str) else "",
         )  # fmt: skip
         return Bearer(caller, plain(name, 200), moment(claims, "exp"), moment(claims, "nbf"))
@@ -148,8 +149,6 @@ class Tokens:
 
     def _areas(self, said: Any) -> tuple[str, ...]:
         """Codes in a list, or one text with commas or blanks. A scope that cannot be read is never taken for everywhere."""
-        if said is None:
-            return ()
         codes = said.replace(",", " ").split() if isinstance(said, str) else said
         if not isinstance(codes, list) or not codes or not all(isinstance(c, str) and c for c in codes):
             raise refused(

@@ -126,6 +126,13 @@ def by_town(kind: LayerType, table: LayerTable, rows: Mask, towns: Sequence[Area
     return LayerTable(kind.name, frame, None, table.emptied, digest=digest, recorded=table.recorded or table)
 
 
+def without(table: LayerTable, rows: Mask) -> LayerTable:
+    """The table without the chosen rows. Point layers only."""
+    frame = table.frame[~rows].reset_index(drop=True)
+    digest = derived("without", table, rows.tobytes())
+    return LayerTable(table.layer, frame, None, table.emptied, digest=digest, recorded=table.recorded or table)
+
+
 def public_count(n: int) -> int | None:
     """A count as everybody may know it: the nearest multiple of ``BASE_COUNT``, None below that. Differences between two
     such counts do not give away a small one."""
