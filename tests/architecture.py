@@ -15,7 +15,12 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("errors", frozenset({"errors"})),
     ("kernel", frozenset({"model", "frames", "offsets", "cells", "plan", "ports", "times"})),
     ("domain", frozenset({"layers", "coverage"})),
-    ("engine", frozenset({"engine", "ingest", "editing", "export", "kept", "access", "following", "identity", "snapshots", "seen"})),
+    (
+        "engine",
+        frozenset(
+            {"engine", "ingest", "editing", "export", "kept", "access", "following", "identity", "snapshots", "seen"}
+        ),
+    ),
     ("adapters", frozenset({"store", "readers", "writers", "demo"})),
     ("doors", frozenset({"api", "cli", "maps", "notebook", "opening", "settings", "__main__"})),
 )

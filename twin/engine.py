@@ -24,7 +24,7 @@ from twin.kept import Kept
 from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transaction
 from twin.plan import Clause, Plan
 from twin.ports import GridFile, Store
-from twin.snapshots import Read, brought_up_to_date, collector_paused, read
+from twin.snapshots import Read, brought_back, brought_up_to_date, collector_paused, read
 
 POSITION_ERROR_M = 10.0
 LARGEST_ERROR_M = 1000.0
@@ -85,6 +85,24 @@ class Twin:
         self.refresh()
         assert self._present is not None
         return self._present.read
+
+    def at(self, tx: int, as_of: datetime) -> Snapshot:
+        """What held at ``as_of`` by the transactions up to ``tx``: the present one if it is that, else taken back from it.
+
+        Raises:
+            NotFound: there is no such transaction yet.
+        """
+        self.snapshot()
+        with self._lock:
+            assert self._present is not None
+            last = self._present.read
+            if (last.head, last.snapshot.as_of) == (tx, as_of):
+                return last.snapshot
+            transactions = self.store.transactions()
+            if not 1 <= tx <= len(transactions):
+                raise NotFound(f"没有第 {tx} 号事务", f"there is no transaction {tx}")
+            found = brought_back(last, self.store, tx, as_of, max(self._clock(), last.snapshot.as_of))
+        return found or self.snapshot(as_of, transactions[tx - 1].at)
 
     def refresh(self) -> tuple[Snapshot, int]:
         """What holds now, after a look at the store, and the last transaction in it."""

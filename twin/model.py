@@ -195,6 +195,8 @@ class Snapshot:
     sources: Mapping[str, Source]
     as_of: datetime
     known_at: datetime
+    tx: int = 0
+    """The last transaction in it."""
     coarse: frozenset[str] = frozenset()
     """Layers whose sensitive things stand at the centres of cells, because whoever asks may not see more."""
     cut: frozenset[str] = frozenset()

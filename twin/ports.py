@@ -62,10 +62,12 @@ class Store(Protocol):
         """What holds at ``as_of`` as known at ``known_at``; None: by all that is recorded."""
         ...
 
-    def since(self, head: int, as_of: datetime, was: datetime | None, most: int) -> StoredNews | None:
+    def since(
+        self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
+    ) -> StoredNews | None:
         """What holds at ``as_of`` of the keys that transactions after ``head`` touched; where ``was`` is given, also of those
         whose validity began or ended after that moment. None if these are more than ``most`` keys, or a raster changed: then
-        all is to be read anew."""
+        all is to be read anew. With ``back`` what held of these keys at ``was``, by the transactions up to ``head``."""
         ...
 
     def sources(self) -> list[tuple[int, Source]]:

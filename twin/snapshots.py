@@ -46,7 +46,7 @@ def read(store: Store, read_grid: ReadGrid, as_of: datetime, known_at: datetime 
         grids_id = grids_id_of(state.grids)
         snapshot = Snapshot(
             content_id(layers, state.sources, grids_id), layers, areas_of(layers["areas"]), grids, state.sources, as_of,
-            known_at or now,
+            known_at or now, state.head,
         )  # fmt: skip
         return Read(snapshot, state.head, state.next_change, grids_id)
 
@@ -69,10 +69,27 @@ def brought_up_to_date(last: Read, store: Store, read_grid: ReadGrid, now: datet
         areas = areas_of(layers["areas"]) if "areas" in news.keys else last.snapshot.areas
         snapshot = replace(
             last.snapshot, id=content_id(layers, news.sources, last.grids_id), layers=layers, areas=areas, sources=news.sources,
-            as_of=now, known_at=now,
+            as_of=now, known_at=now, tx=news.head,
         )  # fmt: skip
     times = [t for t in (news.next_change, None if passed else last.next_change) if t is not None]
     return Read(snapshot, news.head, min(times, default=None), last.grids_id)
+
+
+def brought_back(last: Read, store: Store, tx: int, as_of: datetime, now: datetime) -> Snapshot | None:
+    """What held at ``as_of`` by the transactions up to ``tx``, from what was read later; None if that is too much to take back."""
+    with readable():
+        news = store.since(tx, now, as_of, MOST_NEWS, back=True)
+        if news is None:
+            return None
+        layers = dict(last.snapshot.layers)
+        for name, keys in news.keys.items():
+            layers[name] = patched(LAYERS[name], layers[name], keys, news.rows[name])
+        areas = areas_of(layers["areas"]) if "areas" in news.keys else last.snapshot.areas
+        known = content_id(layers, news.sources, last.grids_id)
+        return replace(
+            last.snapshot, id=known, layers=layers, areas=areas, sources=news.sources, as_of=as_of, known_at=as_of, tx=tx,
+            is_present=False,
+        )  # fmt: skip
 
 
 @contextmanager

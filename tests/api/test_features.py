@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+import shapely
 
 from tests.api.conftest import MIDDLE, N_CAMERAS, N_LOCATED, NORTH, SOUTH, Client, Make, record, records, store_of
 from twin.layers import LAYERS
@@ -71,7 +72,7 @@ def test_schemas_have_every_field_with_unit_and_domain(client: Client, name: str
     assert properties["max_power_kw"]["x-unit"] == "kW"
     assert "public" in properties["station_type"]["enum"]
     item = client.get("/collections/chargers/items").json()["features"][0]
-    assert set(item["properties"]) | {"geometry"} == set(properties)
+    assert set(item["properties"]) | {"geometry"} == set(properties) - {"lifecycle_assumed"}
 
 
 def test_the_next_links_walk_the_whole_layer_exactly_once(client: Client) -> None:
@@ -95,30 +96,40 @@ def test_prev_leads_back_and_keeps_the_other_parameters(client: Client) -> None:
         == "http://twin.test/collections/cameras/items?bbox=121%2C31%2C122%2C32&as_of=2025-01-01&limit=5&offset=0"
     )
     first = client.get(links["prev"]).json()
-    assert next(link["href"] for link in first["links"] if link["rel"] == "next").endswith("limit=5&after=cam-04")
+    assert (
+        next(link["href"] for link in first["links"] if link["rel"] == "next")
+        .partition("&state=")[0]
+        .endswith("limit=5&after=cam-04")
+    )
 
 
 def test_an_edit_between_two_pages_neither_repeats_nor_drops_a_feature(make: Make) -> None:
     fresh = make(store_of(records()))
-    path, seen = "/collections/cameras/items?limit=7", []
+    path, seen, matched = "/collections/cameras/items?limit=7&bbox=121,30,122,32&online=true", [], set()
     for turn in range(20):
         body = fresh.get(path).json()
+        matched.add(body["numberMatched"])
         seen += [feature["id"] for feature in body["features"]]
         following = [link["href"] for link in body["links"] if link["rel"] == "next"]
         if not following:
             break
         path = following[0]
-        east = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [121.30 - turn / 1000, 31.001]}}
+        east = {
+            "type": "Feature",
+            "properties": {"online": False},
+            "geometry": {"type": "Point", "coordinates": [121.30 - turn / 1000, 31.001]},
+        }
         sent = {"headers": {"content-type": "application/geo+json"}, "json": east}
         assert fresh.patch(f"/collections/cameras/items/cam-{(turn * 11) % 48:02d}", **sent).status_code == 200
         assert (
             fresh.post(
-                "/collections/cameras/items", **{**sent, "json": {**east, "properties": {"key": f"aaa-{turn}"}}}
+                "/collections/cameras/items",
+                **{**sent, "json": {**east, "properties": {"key": f"cam-{turn:02d}x", "online": True}}},
             ).status_code
             == 201
         )
-    expected = [f"cam-{i:02d}" for i in range(48)] + ["nowhere/1"]
-    assert seen == expected
+    assert seen == [f"cam-{i:02d}" for i in range(48)]
+    assert matched == {48}
 
 
 @pytest.mark.parametrize(
@@ -229,3 +240,30 @@ def test_datetime_keeps_what_is_valid_then(make: Make, text: str, matched: int) 
 def test_a_datetime_that_is_none_is_refused(client: Client, text: str) -> None:
     answer = client.get("/collections/cameras/items", params={"datetime": text})
     assert answer.status_code == (200 if text == "/" else 400)
+
+
+def test_a_box_holds_what_meets_it_not_what_its_outline_would(make: Make) -> None:
+    bent = shapely.LineString([(121.275, 31.005), (121.275, 31.035), (121.305, 31.035)])
+    roads = make(store_of([*records(), record("roads", "bent", bent)]))
+    inside, across = "121.29,31.01,121.30,31.02", "121.27,31.01,121.28,31.02"
+    assert roads.get(f"/collections/roads/items?bbox={inside}").json()["numberMatched"] == 0
+    assert roads.get(f"/collections/roads/items?bbox={across}").json()["numberMatched"] == 1
+
+
+def test_datetime_finds_what_was_valid_then_whatever_has_been_changed_since(make: Make) -> None:
+    fresh = make(store_of(records()))
+    sent = {
+        "headers": {"content-type": "application/geo+json"},
+        "json": {"type": "Feature", "properties": {"online": False}},
+    }
+    assert fresh.patch("/collections/chargers/items/west", **sent).status_code == 200
+    assert fresh.delete("/collections/chargers/items/east?reason=x").status_code == 200
+    body = fresh.get("/collections/chargers/items?datetime=2025-06-01").json()
+    assert {f["id"]: f["properties"]["online"] for f in body["features"]} == {
+        "west": True,
+        "east": None,
+        "private": True,
+        "soon": True,
+    }
+    assert fresh.get("/collections/chargers/items?datetime=2023-06-01").json()["numberMatched"] == 0
+    assert fresh.get("/collections/chargers/items?datetime=2025-01-01/..").json()["numberMatched"] == 3

@@ -224,6 +224,8 @@ VALID = {"layer": "cameras", "rule": "charger-service", "key": "cam-00", "z": "1
 def nasty_requests(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
     """Every parameter of every route with every nasty value, the others being valid."""
     for path, operations in document["paths"].items():
+        if path == "/events":  # its answers have no end: tests/api/test_events.py
+            continue
         parameters = operations.get("get", {}).get("parameters", [])
         required = {p["name"]: VALID[p["name"]] for p in parameters if p["in"] == "query" and p.get("required")}
         for parameter in parameters:

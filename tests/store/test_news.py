@@ -17,7 +17,7 @@ from twin.errors import Unavailable
 from twin.following import Follower
 from twin.model import DemandGrid, Edit, Snapshot
 from twin.ports import GridFile
-from twin.snapshots import brought_up_to_date, read
+from twin.snapshots import brought_back, brought_up_to_date, read
 from twin.store import MemoryStore
 
 N_STEPS = 150
@@ -38,6 +38,25 @@ def assert_equal(one: Snapshot, other: Snapshot) -> None:
     assert {c: (repr(a), a.digest) for c, a in one.areas.items()} == {
         c: (repr(a), a.digest) for c, a in other.areas.items()
     }
+
+
+def test_what_was_is_taken_back_to_what_reading_it_gives(store):
+    """Between two pages somebody edits: the second page is of what was there at the first."""
+    steps, _ = drawn(N_STEPS, seed=12)
+    for n, one in enumerate(steps, 1):
+        play(store, [one], n)
+    times = [t.at for t in store.transactions()]
+    now = DAY0 + timedelta(days=30)
+    last = read(store, decoded, now, None, now)
+    taken_back = 0
+    for tx in range(len(times), 0, -7):
+        as_of = DAY0 + timedelta(days=tx % 30)
+        found = brought_back(last, store, tx, as_of, now)
+        if found is not None:
+            taken_back += 1
+            assert_equal(found, read(store, decoded, as_of, times[tx - 1], now).snapshot)
+            assert (found.tx, found.is_present) == (tx, False)
+    assert taken_back > 3
 
 
 @pytest.mark.parametrize("every", [1, 4])

@@ -12,6 +12,7 @@ from twin.api.encoded import bounds_of
 from twin.api.wire import quality_to_json, time_text
 from twin.coverage.result import LABELS
 from twin.layers import Field, LayerType
+from twin.layers.own_columns import ASSUMED
 from twin.layers.quality import quality_in
 from twin.model import LayerTable, Snapshot, Source
 
@@ -110,6 +111,9 @@ def schema(layer: LayerType, address: str, lang: str, *, queryables: bool = Fals
     for name, (zh, en, kind) in OWN.items():
         properties[name] = {"title": zh if lang == "zh" else en, "type": kind, "readOnly": True}
     place = {"title": "位置" if lang == "zh" else "Place", "format": GEOMETRY[layer.geometry]}
+    if not queryables:
+        assumed = "生命周期为默认值" if lang == "zh" else "The lifecycle is a default"
+        properties[ASSUMED] = {"title": assumed, "type": "boolean"}
     properties["geometry"] = {**place, "x-ogc-role": "primary-geometry"}
     for i, entry in enumerate(properties.values()):
         entry["x-ogc-propertySeq"] = i + 1

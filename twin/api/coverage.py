@@ -111,7 +111,8 @@ def _result(world: View, question: Question, clause: Clause, snapshot: Snapshot)
         return told(world, question, result_to_json(judge(world, question, detail=False).result, documents))
     except (RuleUnready, Forbidden) as reason:
         code = question.area or clause.scope
-        return unready_to_json(clause, snapshot, snapshot.areas.get(code), reason.words, documents)
+        unready = unready_to_json(clause, snapshot, snapshot.areas.get(code), reason.words, documents)
+        return unready | {"withheld": isinstance(reason, Forbidden)}
 
 
 @router.get("/coverage/{rule}")

@@ -150,7 +150,7 @@ def bbox_to_degrees(bbox: Sequence[float], crs: Crs, name: str = "bbox") -> Bbox
 
 
 def narrowed(encoded: Encoded, index: Index, bbox: Sequence[float], crs: Crs) -> Index:
-    """Of the features that a box in degrees holds, those whose bounds in the CRS meet the box that was asked.
+    """Of the features that a box in degrees holds, those that in the CRS meet the box that was asked.
 
     Args:
         index: from ``encoded.within(bbox_to_degrees(bbox, crs))``.
@@ -160,7 +160,10 @@ def narrowed(encoded: Encoded, index: Index, bbox: Sequence[float], crs: Crs) ->
     if encoded.shapes is None:
         bounds = np.tile(crs.from_degrees(encoded.bounds[index, :2]), (1, 2))
     else:
-        bounds = shapely.bounds(shapely.transform(encoded.shapes[index], crs.from_degrees))
+        first, second, last, final = bbox
+        box = shapely.box(first, second, last, final)
+        shapely.prepare(box)
+        return index[shapely.intersects(box, shapely.transform(encoded.shapes[index], crs.from_degrees))]
     bounds = np.round(bounds, crs.digits)
     first, second, last, final = bbox
     meets = (bounds[:, 0] <= last) & (bounds[:, 2] >= first) & (bounds[:, 1] <= final) & (bounds[:, 3] >= second)

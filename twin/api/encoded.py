@@ -88,11 +88,17 @@ class Encoded:
         return int(self.places[i]) if i < len(self.ids) and self.ids[i] == key else None
 
     def within(self, bbox: Bbox) -> Index:
-        """The features whose bounds meet a box, its edges included; for points: those inside."""
+        """The features that meet a box, its edges included."""
         west, south, east, north = bbox
         w, s, e, n = self._sides
         across = (w <= east) & (e >= west) if west <= east else (w <= east) | (e >= west)
-        return np.flatnonzero(across & (s <= north) & (n >= south))
+        found = np.flatnonzero(across & (s <= north) & (n >= south))
+        if self.shapes is None or len(found) == 0:
+            return found
+        sides = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        boxes = shapely.union_all([shapely.box(a, south, b, north) for a, b in sides])
+        shapely.prepare(boxes)
+        return found[shapely.intersects(boxes, self.shapes[found])]
 
     def during(self, start: datetime | None, end: datetime | None) -> NDArray[np.bool_]:
         """Which features are valid at some moment from ``start`` to ``end``, both included. Validity is half-open."""

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from twin.api.collections import labels_of
 from twin.api.crs import DEFAULT, crs_of, picked, picked_parts
 from twin.api.html import HTML, html_item, html_items, wants_html
-from twin.api.items_query import AskedItems, ItemsQuery
+from twin.api.items_query import AskedItems, ItemsQuery, state_text
 from twin.api.params import Times
 from twin.api.replies import GEOJSON, JSON, dumps, has_already, link, reply
 from twin.api.wire import time_text
@@ -59,7 +59,9 @@ def items_reply(request: Request, world: View, layer: str, asked: ItemsQuery) ->
         "timeStamp": time_text(world.twin.now()),
         "snapshot": snapshot.id,
         "labels": labels,
-        "links": _page_links(request, layer, asked, encoded.ids[int(page[-1])] if has_more and len(page) else None),
+        "links": _page_links(
+            request, layer, asked, snapshot, encoded.ids[int(page[-1])] if has_more and len(page) else None
+        ),
     }
     body = b"".join((COLLECTION, *picked_parts(encoded, encoded.places[page], asked.crs), b"],", dumps(tail)[1:]))
     if wants_html(request):
@@ -74,9 +76,11 @@ def _labels(world: View, snapshot: Snapshot, layer: str) -> list[dict[str, str]]
     return made
 
 
-def _page_links(request: Request, layer: str, asked: ItemsQuery, last: str | None) -> list[dict[str, str]]:
+def _page_links(
+    request: Request, layer: str, asked: ItemsQuery, snapshot: Snapshot, last: str | None
+) -> list[dict[str, str]]:
     asked_for = request.query_params.multi_items()
-    kept = [(k, v) for k, v in asked_for if k not in ("offset", "limit", "after", "f")]
+    kept = [(k, v) for k, v in asked_for if k not in ("offset", "limit", "after", "f", "state")]
     path, form = f"/collections/{layer}/items", [(k, v) for k, v in asked_for if k == "f"]
     here: list[tuple[str, str | int]] = [("limit", asked.limit), *([("offset", asked.offset)] if asked.offset else [])]
     here += [] if asked.after is None else [("after", asked.after)]
@@ -86,7 +90,8 @@ def _page_links(request: Request, layer: str, asked: ItemsQuery, last: str | Non
         link(request, "collection", f"/collections/{layer}"),
     ]
     if last is not None:
-        query = urlencode([*kept, ("limit", asked.limit), ("after", last), *form])
+        state = state_text(snapshot.tx, snapshot.as_of)
+        query = urlencode([*kept, ("limit", asked.limit), ("after", last), ("state", state), *form])
         links.append(link(request, "next", path, "", GEOJSON, query))
     if asked.offset and asked.after is None:
         before = max(0, asked.offset - asked.limit)

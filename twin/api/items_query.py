@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import numpy as np
@@ -21,12 +23,13 @@ from twin.layers.filtering import Filter, property_filters
 from twin.model import LayerTable
 
 MAX_LIMIT = 10_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsQuery:
-    """``bbox`` in degrees, ``corners`` as it was asked in ``bbox_crs``. Pages follow the keys: ``after`` is the last one seen, so that
-    an edit between two pages neither repeats nor drops a feature that it leaves alone."""
+    """``bbox`` in degrees, ``corners`` as it was asked in ``bbox_crs``. Pages follow the keys: ``after`` is the last one seen; ``when.state``
+    holds them to what the first was made of, so that an edit between two pages neither repeats nor drops a feature."""
 
     when: When
     bbox: Bbox | None
@@ -70,6 +73,21 @@ class ItemsQuery:
         return chosen[start : start + self.limit], start + self.limit < len(chosen)
 
 
+STATE = re.compile(r"^[0-9]{1,15}-[0-9]{1,17}$")
+
+
+def state_of(text: str | None) -> tuple[int, datetime] | None:
+    """The last transaction and the moment that a ``state`` names."""
+    if text is None:
+        return None
+    tx, microseconds = map(int, text.split("-"))
+    return tx, EPOCH + timedelta(microseconds=microseconds)
+
+
+def state_text(tx: int, as_of: datetime) -> str:
+    return f"{tx}-{(as_of - EPOCH) // timedelta(microseconds=1)}"
+
+
 class Reading:
     """Reads the query; takes the layer's queryables as query parameters too."""
 
@@ -83,7 +101,7 @@ class Reading:
         bbox: Annotated[str | None, Query(description="west,south,east,north in degrees; in bbox-crs: its axes' order",
                                           examples=["121.3,31.1,121.4,31.2"])] = None,
         bbox_crs: Annotated[str | None, Query(alias="bbox-crs", description="URI of the bbox's CRS")] = None,
-        datetime: Annotated[str | None, Query(description="of what holds at as_of: valid then; a date-time, a date, or start/end, .. = open")] = None,
+        during: Annotated[str | None, Query(alias="datetime", description="valid then: a date-time, a date, or start/end (.. = open), of what holds at its end, or at as_of")] = None,
         filter: Annotated[str | None, Query(description="CQL2")] = None,  # noqa: A002 (OGC's name)
         filter_lang: Annotated[Literal["cql2-text", "cql2-json"], Query(alias="filter-lang")] = "cql2-text",
         filter_crs: Annotated[str | None, Query(alias="filter-crs", description="URI of the CRS of the filter's geometries")] = None,
@@ -93,12 +111,17 @@ class Reading:
         limit: Annotated[int, Query(ge=1, description="a larger one is taken as the maximum", json_schema_extra={"maximum": MAX_LIMIT})] = 10,
         offset: Annotated[int, Query(ge=0, le=2**53, description="to skip; next links use after")] = 0,
         after: Annotated[str | None, Query(max_length=600, description="the last key of the page before")] = None,
+        state: Annotated[str | None, Query(pattern=STATE.pattern, description="of next links: what the first page was made of")] = None,
     ) -> ItemsQuery:  # fmt: skip
         kind, box_crs = layer_named(request.path_params["layer"]), crs_of(bbox_crs, "bbox-crs")
         corners = () if bbox is None else bbox_numbers(bbox)
         box = None
         if bbox is not None:
             box = parse_bbox(bbox) if box_crs is DEFAULT else bbox_to_degrees(corners, box_crs)
+        interval, at = None if during is None else parse_interval(during), moment(as_of, "as_of")
+        if interval is not None and interval.end is not None and at is None:
+            now = request.app.state.world.twin.now()
+            at = interval.end if interval.end < now else None
         found = []
         if filter is not None:
             to_degrees = None if filter_crs is None else degrees_of(crs_of(filter_crs, "filter-crs"))
@@ -108,8 +131,8 @@ class Reading:
             property_filters(kind, [p for p in request.query_params.multi_items() if p[0] in known]) if known else None
         )
         return ItemsQuery(
-            When(moment(as_of, "as_of"), moment(known_at, "known_at")), box, corners, box_crs,
-            None if datetime is None else parse_interval(datetime), (*found, *([] if own is None else [own])), crs_of(crs),
+            When(at, moment(known_at, "known_at"), state_of(state)), box, corners, box_crs,
+            interval, (*found, *([] if own is None else [own])), crs_of(crs),
             min(limit, MAX_LIMIT), offset, after,
         )  # fmt: skip
 

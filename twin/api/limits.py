@@ -231,7 +231,7 @@ def lane_of(method: str, path: str, query: bytes) -> str:
     """Which lane a question belongs in; none for what is quick."""
     if path.startswith("/coverage"):
         return "trial" if method == "POST" else "judging"
-    return "past" if b"as_of=" in query or b"known_at=" in query else ""
+    return "past" if any(name in query for name in (b"as_of=", b"known_at=", b"datetime=")) else ""
 
 
 def replayed(message: Message, then: Receive) -> Receive:

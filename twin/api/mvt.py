@@ -132,12 +132,13 @@ class PointTiles:
         return slice(first, last)
 
     def tile(self, tile: Tile, rows: slice) -> bytes:
-        """The points in ``rows`` as one tile; empty bytes if there is none. Coordinates are rounded to the nearest unit."""
+        """The points in ``rows`` as one tile; empty bytes if there is none. Coordinates are rounded to the nearest unit
+        inside: maps draw no point on a tile's far edge, and the neighbour does not have it."""
         if rows.start >= rows.stop:
             return b""
         tags, keys, values = self._tags(rows)
         z, x, y = tile
-        at = np.rint((self.unit[rows] * 2.0**z - (x, y)) * EXTENT).astype(np.int64)
+        at = np.rint((self.unit[rows] * 2.0**z - (x, y)) * EXTENT).clip(0, EXTENT - 1).astype(np.int64)
         features = _features(tags, (at << 1) ^ (at >> 63))
         name = _field(NAME, self.name.encode())
         body = b"".join([VERSION_2, name, features, *keys, *values, b"\x28", varint(EXTENT)])

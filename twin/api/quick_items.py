@@ -16,15 +16,15 @@ from twin.api.allowed import least_role
 from twin.api.crs import DEFAULT
 from twin.api.features import items_reply
 from twin.api.html import wants_html
-from twin.api.items_query import MAX_LIMIT, ItemsQuery
+from twin.api.items_query import MAX_LIMIT, STATE, ItemsQuery, state_of
 from twin.api.params import parse_bbox
-from twin.api.world import NOW, view_of
+from twin.api.world import When, view_of
 from twin.errors import BadParameter, TwinError
 
 TEMPLATE = "/collections/{layer}/items"
 PATH = re.compile(r"/collections/([a-z_]+)/items")
 LEAST_ROLE = least_role("GET", TEMPLATE)
-QUERY = re.compile(rb"(?:(?:bbox|limit|offset|after)=[^&]*(?:&|$))*")
+QUERY = re.compile(rb"(?:(?:bbox|limit|offset|after|state)=[^&]*(?:&|$))*")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -43,7 +43,9 @@ class QuickItems:
                 view = view_of(request)
                 try:
                     is_quick = (
-                        view.caller.may(LEAST_ROLE) and view.is_at_hand(found[1], NOW) and not wants_html(request)
+                        view.caller.may(LEAST_ROLE)
+                        and view.is_at_hand(found[1], asked.when)
+                        and not wants_html(request)
                     )
                 except TwinError:
                     is_quick = False
@@ -65,4 +67,18 @@ def query_of(text: bytes) -> ItemsQuery | None:
         bbox = parse_bbox(said["bbox"]) if "bbox" in said else None
     except BadParameter:
         return None
-    return ItemsQuery(NOW, bbox, (), DEFAULT, None, (), DEFAULT, min(int(limit), MAX_LIMIT), int(offset), after)
+    state = said.get("state")
+    if state is not None and not STATE.fullmatch(state):
+        return None
+    return ItemsQuery(
+        When(state=state_of(state)),
+        bbox,
+        (),
+        DEFAULT,
+        None,
+        (),
+        DEFAULT,
+        min(int(limit), MAX_LIMIT),
+        int(offset),
+        after,
+    )

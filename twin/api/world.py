@@ -30,10 +30,12 @@ N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN, N_COUNTS, N_ANSWERS = 24, 16, 
 
 @dataclass(frozen=True)
 class When:
-    """The two times of a question; None = now."""
+    """The two times of a question; None = now. ``state`` is instead that of an earlier answer: the number of the last
+    transaction, and ``as_of``."""
 
     as_of: datetime | None = None
     known_at: datetime | None = None
+    state: tuple[int, datetime] | None = None
 
 
 NOW = When()
@@ -46,6 +48,7 @@ class World:
     twin: Twin
     settings: Settings
     layers: Kept[Encoded] = field(default_factory=lambda: Kept(N_LAYERS))
+    past: Kept[Encoded] = field(default_factory=lambda: Kept(N_SNAPSHOTS))
     hexes: Kept[Encoded] = field(default_factory=lambda: Kept(N_HEXES))
     tiles: TileCache = field(default_factory=TileCache)
     tables: Kept[Any] = field(default_factory=lambda: Kept(N_TABLES))
@@ -62,7 +65,16 @@ class World:
 
     def _forget(self, _before: int, _after: int, _snapshot: Snapshot) -> None:
         """What was made of the snapshot before nobody asks for any more; tiles and layers go by their content."""
-        for kept in (self.layers, self.hexes, self.tables, self.labels, self.answers, self.seen, self.snapshots):
+        for kept in (
+            self.layers,
+            self.past,
+            self.hexes,
+            self.tables,
+            self.labels,
+            self.answers,
+            self.seen,
+            self.snapshots,
+        ):
             kept.clear()
 
     def adopt(self, read: Read, encoded: Mapping[str, Encoded]) -> None:
@@ -74,6 +86,11 @@ class World:
 
     def whole(self, when: When) -> Snapshot:
         """What holds then. Past ones are kept until something is recorded; one whose ``as_of`` is now, for a minute."""
+        if when.state is not None:
+            present, (tx, as_of) = self.twin.snapshot(), when.state
+            if (present.tx, present.as_of) == when.state:
+                return present
+            return self.snapshots.get(when.state, lambda: self.twin.at(tx, as_of))
         if when.as_of is None and when.known_at is None:
             return self.twin.snapshot()
         now = self.twin.now()
@@ -106,7 +123,9 @@ class World:
 
     def encoded(self, layer: LayerType, table: LayerTable, *, is_present: bool = True) -> Encoded:
         """A layer's features as bytes; of a table that differs little from the last one, only what differs is made anew."""
-        return self.layers.get((layer.name, table.digest), lambda: self._encode(layer, table, is_present))
+        key = (layer.name, table.digest)
+        kept = self.layers if is_present or self.layers.has(key) else self.past
+        return kept.get(key, lambda: self._encode(layer, table, is_present))
 
     def _encode(self, layer: LayerType, table: LayerTable, is_present: bool) -> Encoded:
         way = (layer.name, table.recorded is None)
@@ -139,7 +158,9 @@ class View:
 
     def is_at_hand(self, layer: str, when: When) -> bool:
         """Whether a layer's features are there without waiting for anything."""
-        if not self.twin.followed or when != NOW or layer not in LAYERS:
+        if not self.twin.followed or layer not in LAYERS:
+            return False
+        if when != NOW and (when.state is None or self.world.whole(NOW).tx != when.state[0]):
             return False
         seen = self.seen()
         return seen.is_shown and self.world.layers.has((layer, seen.shown.layers[layer].digest))

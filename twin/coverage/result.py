@@ -34,9 +34,13 @@ LABELS: dict[str, Words] = {
     "derived": Words("推导边界，非官方", "Derived, not official"),
     "quality": Words("数据质量未达标", "Data quality below the threshold"),
     "model": Words("模型推算", "Model result"),
-    "cut": Words("按权限：不含授权范围以外的敏感设施", "By permission: without sensitive assets beyond the role's areas"),
+    "cut": Words(
+        "按权限：不含授权范围以外的敏感设施", "By permission: without sensitive assets beyond the role's areas"
+    ),
     "ours": Words("本系统设定，非规划原文", "Our setting, not the plan's"),
-    "coarse": Words("按权限：敏感设施按 9 级六边形中心计位", "By permission: sensitive assets at the centres of res-9 hexes"),
+    "coarse": Words(
+        "按权限：敏感设施按 9 级六边形中心计位", "By permission: sensitive assets at the centres of res-9 hexes"
+    ),
     "reference": Words("参考，规划不约束该区域", "Reference only, outside the plan's area"),
 }
 

@@ -42,7 +42,12 @@ class MemoryStore:
 
     def state(self, as_of: datetime, known_at: datetime | None) -> StoredState:
         with self._lock:
-            tx = max((t.tx for t in self._transactions if known_at is None or t.at <= known_at), default=0)
+            return self._state(
+                as_of, max((t.tx for t in self._transactions if known_at is None or t.at <= known_at), default=0)
+            )
+
+    def _state(self, as_of: datetime, tx: int) -> StoredState:
+        with self._lock:
             held = [
                 v for versions in self._versions.values() for v in versions if v.tx <= tx and (v.tx_to is None or v.tx_to > tx)
             ]  # fmt: skip
@@ -55,14 +60,16 @@ class MemoryStore:
             grids = [g for number, tx_to, g in self._grids if number <= tx and (tx_to is None or tx_to > tx)]
             return StoredState(rows, sources, sorted(grids, key=lambda g: g.name), min(times, default=None), tx)
 
-    def since(self, head: int, as_of: datetime, was: datetime | None, most: int) -> StoredNews | None:
+    def since(
+        self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
+    ) -> StoredNews | None:
         with self._lock:
             touched = sorted(
                 key for key, versions in self._versions.items() if any(_is_news(v, head, as_of, was) for v in versions)
             )
             if len(touched) > most or any(g.tx > head or (g.tx_to or 0) > head for g in self._grids):
                 return None
-            whole = self.state(as_of, None)
+            whole = self._state(was, head) if back and was is not None else self.state(as_of, None)
             keys: dict[str, list[str]] = {}
             for layer, key in touched:
                 keys.setdefault(layer, []).append(key)

@@ -108,13 +108,16 @@ class SqlStore(ABC):
             grids = [g.grid for g in q.grids_of(c, q.at(t.grid, tx))]
         return StoredState(rows, sources, grids, t.text_time(min(times)) if times else None, tx)
 
-    def since(self, head: int, as_of: datetime, was: datetime | None, most: int) -> StoredNews | None:
+    def since(
+        self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
+    ) -> StoredNews | None:
         moment, before = stored_time(as_of), None if was is None else stored_time(was)
+        at_time = before if back and before is not None else moment
         keys: dict[str, list[str]] = {}
         rows: dict[str, list[tuple[Any, ...]]] = {}
         times: list[str | None] = []
         with self.reading() as c:
-            tx = q.head_of(c)
+            tx = head if back else q.head_of(c)
             if q.grids_of(c, sa.or_(t.grid.c.tx > head, t.grid.c.tx_to > head)):
                 return None
             for table in t.VERSIONED:
@@ -125,18 +128,18 @@ class SqlStore(ABC):
                     names = keys[layer] = [key for _, key in group]
                     held = [
                         r
-                        for query in q.of_keys(q.holding(table, tx, moment), table, layer, names)
+                        for query in q.of_keys(q.holding(table, tx, at_time), table, layer, names)
                         for r in c.execute(query)
                     ]
                     rows[layer] = [row[:-1] for row in held]
                     if was is None:
                         times += [
                             v
-                            for query in q.of_keys(q.later(table, tx, moment), table, layer, names)
+                            for query in q.of_keys(q.later(table, tx, at_time), table, layer, names)
                             for v in c.execute(query).one()
                         ]
                 if was is not None:
-                    times += c.execute(q.later(table, tx, moment)).one()
+                    times += c.execute(q.later(table, tx, at_time)).one()
             sources = {s.id: s for number, s in q.sources_of(c) if number <= tx}
         said = [text for text in times if text is not None]
         return StoredNews(keys, rows, sources, t.text_time(min(said)) if said else None, tx)

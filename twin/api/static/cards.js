@@ -8,7 +8,7 @@ import {shownGaps, trialShown} from './shown.js';
 import {on, state} from './state.js';
 import {t} from './words.js';
 
-const SIGNS = {met: '●', unmet: '▲', unjudged: '◇', nodata: '○', direction: '–'};
+const SIGNS = {met: '●', unmet: '▲', unjudged: '◇', nodata: '○', withheld: '○', direction: '–'};
 /** ① for 1. */
 export const circled = rank => (rank <= 20 ? String.fromCodePoint(0x245f + rank) : String(rank));
 

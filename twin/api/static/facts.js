@@ -21,8 +21,9 @@ export function targetText(r) {
   return `${{'more-than': '>', 'at-most': '≤'}[r.operator] ?? '≥'} ${figure}`;
 }
 
-/** 'met', 'unmet', 'unjudged', 'nodata' or 'direction'. */
+/** 'met', 'unmet', 'unjudged', 'nodata', 'withheld' or 'direction'. */
 export function verdict(r) {
+  if (r.withheld) return 'withheld';
   if (r.status === 'no-data') return 'nodata';
   if (r.strength === 'direction') return 'direction';
   return r.met === true ? 'met' : r.met === false ? 'unmet' : 'unjudged';

@@ -39,6 +39,7 @@ export const WORDS = {
   'chip.unmet': ['未达标', 'not met'],
   'chip.unjudged': ['无法判定', 'cannot be judged'],
   'chip.nodata': ['未接入数据', 'no data'],
+  'chip.withheld': ['按权限显示为汇总值', 'by permission in sum only'],
   'chip.direction': ['不判定', 'no verdict'],
   'chip.model': ['模型推算', 'model result'],
   'strength.stated': ['明确目标', 'stated target'],
