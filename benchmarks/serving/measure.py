@@ -28,7 +28,14 @@ PAGE = "PAGE_SIZE=1000"
 """Asked for of everybody: by default GDAL takes what a server says, which is ten at a time with both peers."""
 OGR2OGR_PATIENCE_S = 300
 HEX_RULES = ("charger-service", "radio-coverage", "camera-density")
-IMPORTS = "import twin.api.app, twin.cli.serving, twin.opening, uvicorn, sys; print(flush=True); sys.stdin.read()"
+IMPORTS = """
+import sys
+import uvicorn, mapbox_vector_tile, pyarrow.feather
+import twin.api.app, twin.api.baked, twin.api.tile_columns, twin.cli.serving, twin.opening
+import twin.coverage.arcs, twin.coverage.windows
+print(flush=True); sys.stdin.read()
+"""
+"""What a warmed-up server has imported, its compiled kernels too."""
 Tile = tuple[int, int, int]
 
 
