@@ -79,6 +79,12 @@ def test_whoever_signs_in_by_a_key_sees_his_name_role_and_area(page: Visit, keye
     assert "twin_session" not in held, "no script can read the cookie"
 
 
+def test_importing_is_shown_to_those_who_may(page: Visit, map_page: Visit) -> None:
+    shown = "getComputedStyle(document.querySelector('[data-key=import]')).display !== 'none'"
+    map_page.until(f"document.querySelector('[data-key=import]') && {shown}")
+    page.until(f"{BAR} && document.querySelector('[data-key=import]') && !({shown})")
+
+
 def test_a_wrong_key_is_told_in_the_dialog(page: Visit) -> None:
     page.page.click("[data-key=signin]")
     page.page.keyboard.type("twin_wrong")

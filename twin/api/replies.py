@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from fastapi import Request, Response
@@ -64,12 +64,19 @@ class Packed:
         self.etag = hashlib.blake2b(content, digest_size=12).hexdigest()
         self.size = len(content)
 
-    @property
-    def content(self) -> bytes:
-        return gzip.decompress(self.gzipped)
+    def content(self, *, gzipped: bool) -> bytes:
+        return self.gzipped if gzipped else gzip.decompress(self.gzipped)
 
 
-def packed_reply(request: Request, kept: Packed, media_type: str, *, empty: bool = False) -> Response:
+class SentAgain(Protocol):
+    """What is kept to be sent, with the hash of its bytes."""
+
+    etag: str
+
+    def content(self, *, gzipped: bool) -> bytes: ...
+
+
+def packed_reply(request: Request, kept: SentAgain, media_type: str, *, empty: bool = False) -> Response:
     """304 if the caller has it already, 204 if ``empty``. The gzipped form has an ETag of its own."""
     gzipped = not empty and accepts_gzip(request)
     headers = {
@@ -83,7 +90,7 @@ def packed_reply(request: Request, kept: Packed, media_type: str, *, empty: bool
         return Response(status_code=204, headers=headers)
     if gzipped:
         headers["content-encoding"] = "gzip"
-    return Response(kept.gzipped if gzipped else kept.content, headers=headers, media_type=media_type)
+    return Response(kept.content(gzipped=gzipped), headers=headers, media_type=media_type)
 
 
 def has_already(request: Request, etag: str) -> bool:

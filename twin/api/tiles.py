@@ -13,10 +13,11 @@ from twin.api.collections import extent
 from twin.api.encoded import Encoded, encode
 from twin.api.features import LayerName
 from twin.api.language import Language
+from twin.api.memory import trim
 from twin.api.mercator import MAX_LAT, MAX_ZOOM, check_tile
 from twin.api.mvt import PointTiles, Tile
 from twin.api.params import Times
-from twin.api.replies import GEOJSON, MVT, accepts_gzip, has_already, json_reply, url
+from twin.api.replies import GEOJSON, MVT, json_reply, packed_reply, url
 from twin.api.tile_cache import KeptTile
 from twin.api.tile_columns import decoded_tiles, layer_tiles
 from twin.api.tile_content import geojson_tile, shapes_tile
@@ -183,7 +184,9 @@ def point_tiles(world: View, snapshot: Snapshot, layer: LayerType, z: int) -> Po
     def make() -> PointTiles:
         encoded = features_or_counts(world, snapshot, layer, z)
         counted = counted_at(layer, z) is not None
-        return decoded_tiles(layer.name, encoded) if counted else layer_tiles(layer, table, encoded)
+        made = decoded_tiles(layer.name, encoded) if counted else layer_tiles(layer, table, encoded)
+        trim()
+        return made
 
     def keep() -> PointTiles:
         made = world.tiles.columns[key] = table.keep(("tiles", counted_at(layer, z)), make)
@@ -209,18 +212,5 @@ def is_quick(world: View, snapshot: Snapshot, layer: LayerType, tile: Tile, kind
 
 
 def tile_reply(request: Request, kept: KeptTile, kind: str) -> Response:
-    """304 if the caller has it already, 204 for an MVT without features. The gzipped form has an ETag of its own."""
-    empty = kind == "mvt" and kept.is_empty
-    gzipped = not empty and accepts_gzip(request)
-    headers = {
-        "etag": f'"{kept.etag}-gz"' if gzipped else f'"{kept.etag}"',
-        "cache-control": "no-cache",
-        "vary": "Accept-Encoding",
-    }
-    if has_already(request, kept.etag):
-        return Response(status_code=304, headers=headers)
-    if empty:
-        return Response(status_code=204, headers=headers)
-    if gzipped:
-        headers["content-encoding"] = "gzip"
-    return Response(kept.content(gzipped=gzipped), headers=headers, media_type=MEDIA[kind])
+    """304 if the caller has it already, 204 for an MVT without features."""
+    return packed_reply(request, kept, MEDIA[kind], empty=kind == "mvt" and kept.is_empty)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import subprocess
@@ -86,19 +85,22 @@ def warm_up(world: World) -> None:
 def lean_memory() -> None:
     """Let threads share their memory, and Arrow give back what it does not need: as the libraries would have it, both cost some
     hundred MB."""
-    import pyarrow
+    import pyarrow as pa
 
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+    from twin.api.memory import c_library
+
+    pa.set_memory_pool(pa.system_memory_pool())
+    if (mallopt := getattr(c_library(), "mallopt", None)) is not None:
         mallopt(M_ARENA_MAX, 2)
 
 
 def give_back() -> None:
     """Let go of what starting took of memory; what is left lives as long as the process, and need not be collected again."""
+    from twin.api.memory import trim
+
     gc.collect()
     gc.freeze()
-    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
-        trim(0)
+    trim()
 
 
 @click.command()

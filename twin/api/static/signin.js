@@ -33,6 +33,7 @@ function drawSession() {
   const {via, said, role, name} = session, words = said[state.lang];
   bar.dataset.role = role;
   bar.dataset.via = via;
+  document.body.classList.toggle('may-import', ['editor', 'admin'].includes(role) && !session.areas.length);
   if (via === 'open') return refill(bar, el('span.open-mode', {title: t('signin.openNote')}, words));
   const button = (key, onclick) => el('button', {type: 'button', 'data-key': key, onclick}, t(key));
   if (via === 'nothing') return refill(bar, el('span', {title: words}, t('signin.none')), button('signin', () => showDialog()));
