@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import shapely.geometry
@@ -373,7 +374,7 @@ def test_the_page_is_served_with_a_strict_policy_and_files_to_keep(blank: Visit)
     html = answer.text()
     assert "<style" not in html
     for path in re.findall(r'(?:src|href)="([^"#]+)"', html):
-        got = blank.page.request.get(blank.address + path)
+        got = blank.page.request.get(urljoin(f"{blank.address}/map", path))
         assert got.status == 200
         assert "immutable" in got.headers["cache-control"], path
 

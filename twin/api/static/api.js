@@ -15,13 +15,18 @@ export async function ask(path, {signal, ...options} = {}) {
   try {
     answer = await fetch(path, {...options, signal, headers: {'accept-language': state.lang, ...ours(options.method), ...options.headers}});
   } catch (error) {
-    throw new Problem(error.message, {lost: error.name !== 'AbortError', cancelled: error.name === 'AbortError'});
+    throw cutOff(error);
   }
   if (answer.status === 401) document.dispatchEvent(new CustomEvent('signed-out'));
-  const data = answer.status === 204 ? null : await answer.json().catch(() => null);
+  const data = answer.status === 204 ? null : await answer.json().catch(error => {
+    if (answer.ok) throw cutOff(error);
+    return null;
+  });
   if (!answer.ok) throw new Problem(data?.detail ?? `HTTP ${answer.status}`, {id: data?.request_id ?? answer.headers.get('x-request-id')});
   return data;
 }
+
+const cutOff = ({name, message}) => new Problem(message, {lost: name !== 'AbortError', cancelled: name === 'AbortError'});
 
 /** What shows that a change comes from this page. */
 const ours = method => (method && state.session?.csrf ? {'x-csrf-token': state.session.csrf} : {});
