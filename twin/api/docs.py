@@ -14,9 +14,10 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
+from twin.api.bulk import MEDIA as BULK_MEDIA
 from twin.api.crs import URIS
 from twin.api.html import HTML
-from twin.api.landing import BULK, OPENAPI, STYLE
+from twin.api.landing import OPENAPI, STYLE
 from twin.api.openapi30 import operations, to_30
 from twin.api.problems import MEDIA_TYPE, STATUS
 from twin.api.replies import GEOJSON, JSON, MVT, SCHEMA_JSON, Packed, json_reply, packed_reply, reply, url
@@ -81,7 +82,7 @@ MEDIA: dict[tuple[str, str], tuple[str, ...]] = {
     ("get", "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}"): TILES,
     ("get", "/tiles/{layer}/{z}/{x}/{y}.{ending}"): TILES,
     ("get", "/tiles/coverage/{rule}/{z}/{x}/{y}.{ending}"): TILES,
-    ("get", "/collections/{layer}/bulk.{ending}"): tuple(media for _, media, _ in BULK),
+    ("get", "/collections/{layer}/bulk.{ending}"): tuple(BULK_MEDIA.values()),
     ("get", "/coverage/{rule}/gaps"): (GEOJSON,),
     ("post", "/coverage/{rule}/gaps"): (GEOJSON,),
     ("get", "/coverage/{rule}/cells"): (JSON, GEOJSON, ARROW),

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from twin import __version__
+from twin.api.bulk import MEDIA
 from twin.api.collections import describe, schema
 from twin.api.conformance import CONFORMANCE
 from twin.api.features import LayerName
@@ -39,12 +40,7 @@ ELSEWHERE: tuple[tuple[str, str, Words, str], ...] = (
     (REL + "styles", "/styles", Words("地图样式", "Map styles"), "application/json"),
 )
 """Where the landing page leads: relation, path, title, media type."""
-BULK = (
-    ("fgb", "application/flatgeobuf", "FlatGeobuf"),
-    ("parquet", "application/vnd.apache.parquet", "GeoParquet"),
-    ("geojson", GEOJSON, "GeoJSON"),
-)
-"""Files with a whole layer: ending, media type, name."""
+BULK_NAMES = {"fgb": "FlatGeobuf", "parquet": "GeoParquet", "geojson": "GeoJSON"}
 
 
 @router.get("/", dependencies=AS_DOCUMENT)
@@ -95,7 +91,7 @@ def _collection(request: Request, name: str, snapshot: Snapshot, updated: dateti
         link(request, REL + "tilesets-vector", f"{path}/tiles"),
         link(request, "tilejson", f"/tiles/{name}/tilejson.json", "TileJSON"),
         link(request, "stylesheet", f"/styles/{name}", title, STYLE),
-        *(link(request, "enclosure", f"{path}/bulk.{end}", f"{title} ({said})", media) for end, media, said in BULK),
+        *(link(request, "enclosure", f"{path}/bulk.{end}", f"{title} ({BULK_NAMES[end]})", media) for end, media in MEDIA.items()),
         {**link(request, "item", "", "", MVT), "href": url(request, f"{path}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}"),
          "templated": True},
     ]  # fmt: skip
