@@ -26,7 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.api.conftest import N_CAMERAS, N_LOCATED, NOW, Client, InProcess, Make, cameras, record, records, store_of
 from twin.access import Caller
 from twin.api.app import create_app
-from twin.api.bulk import N_FILES, BulkFiles, chunks, compressed, is_range, satisfiable
+from twin.api.bulk import N_FILES, BulkFiles, chunks, is_range, satisfiable
+from twin.api.gzipped import compressed
 from twin.engine import Twin
 from twin.errors import Unavailable
 from twin.model import Edit

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -26,6 +25,7 @@ from starlette.responses import FileResponse, StreamingResponse
 
 from twin.api.encoded import Encoded
 from twin.api.features import LayerName
+from twin.api.gzipped import compressed
 from twin.api.params import Times
 from twin.api.problems import problem
 from twin.api.replies import GEOJSON, accepts_gzip, dumps, has_already
@@ -223,13 +223,3 @@ async def _at_once(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Without a thread for each: nothing has to be waited for."""
     for part in parts:
         yield part
-
-
-def compressed(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Gzipped, the first part flushed so that it goes at once."""
-    packer = zlib.compressobj(1, wbits=31)
-    yield packer.compress(next(parts)) + packer.flush(zlib.Z_SYNC_FLUSH)
-    for part in parts:
-        if packed := packer.compress(part):
-            yield packed
-    yield packer.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -10,10 +9,11 @@ from typing import Any, Protocol
 import orjson
 from fastapi import Request, Response
 
+from twin.api.gzipped import compress, decompress
+
 JSON, GEOJSON, MVT = "application/json", "application/geo+json", "application/vnd.mapbox-vector-tile"
 SCHEMA_JSON = "application/schema+json"
 MIN_GZIP = 1024
-LARGE = 1 << 18
 
 
 def dumps(value: Any) -> bytes:
@@ -28,11 +28,6 @@ def accepts_gzip(request: Request) -> bool:
         if name.strip() in ("gzip", "*"):
             return options.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
-
-
-def compress(content: bytes) -> bytes:
-    """Gzip, fast for what is large; the same content gives the same bytes."""
-    return gzip.compress(content, 1 if len(content) > LARGE else 6, mtime=0)
 
 
 def reply(
@@ -65,7 +60,7 @@ class Packed:
         self.size = len(content)
 
     def content(self, *, gzipped: bool) -> bytes:
-        return self.gzipped if gzipped else gzip.decompress(self.gzipped)
+        return self.gzipped if gzipped else decompress(self.gzipped)
 
 
 class SentAgain(Protocol):
