@@ -36,18 +36,18 @@ def expected(shape: BaseGeometry, xy: object, radius_m: object, at_least: int = 
 
 
 def by_polygons(shape: BaseGeometry, xy: object, radius_m: object, at_least: int) -> float:
-    """Faces of all outlines, each counted: discs as polygons of the circle's area."""
+    """The faces between the discs' outlines, each counted and cut by the shape: discs as polygons of the circle's area."""
     step = 2 * np.pi / CORNERS
     angle = step * np.arange(CORNERS)
     unit = np.sqrt(step / np.sin(step)) * np.column_stack([np.cos(angle), np.sin(angle)])
     places = np.asarray(xy, np.float64).reshape(-1, 2)
     radii = np.broadcast_to(np.asarray(radius_m, float), len(places))
     discs = np.array([shapely.Polygon(p + r * unit) for p, r in zip(places, radii, strict=True)], object)
-    lines = shapely.union_all([shape.boundary, *shapely.boundary(discs)])
+    lines = shapely.union_all(shapely.boundary(discs))
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(lines)))
     inside = shapely.point_on_surface(faces)
     depth = shapely.intersects(discs[:, None], inside).sum(axis=0)
-    return float(shapely.area(faces[shapely.intersects(shape, inside) & (depth >= at_least)]).sum())
+    return float(shapely.area(shapely.intersection(shape, faces[depth >= at_least])).sum())
 
 
 SCENES: dict[str, tuple[BaseGeometry, object, object]] = {
