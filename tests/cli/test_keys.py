@@ -226,7 +226,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would be served; nothing listens."""
     seen: list[Any] = []
     monkeypatch.setattr(serving, "listen", lambda *_: [])
-    monkeypatch.setattr(serving, "warming", lambda twin, settings: settings)
+    monkeypatch.setattr(serving, "warming", lambda twin, settings, baked: settings)
     monkeypatch.setattr(serving, "run_alone", lambda settings, *_: seen.append(settings))
     return seen
 

@@ -21,9 +21,12 @@ import orjson
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from pyarrow import feather
 
 from twin import __version__
 from twin.api.encoded import Encoded, TextColumn, encode_layer
+from twin.api.mvt import PointTiles
+from twin.api.tile_columns import kept_as, layer_tiles
 from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, table_of
 from twin.model import DemandGrid, LayerTable, Snapshot, Source
@@ -32,6 +35,8 @@ from twin.snapshots import Read
 
 FOLDER = "baked"
 ARRAYS = ("offsets", "cuts", "bounds", "codes", "valid", "places")
+TILE_ARRAYS = ("codes", "begins", "offsets")
+Baked = tuple[Read, dict[str, Encoded]]
 JSON_COLUMN = "json:"
 """Begins the names of columns of mixed values, kept as JSON text."""
 
@@ -96,6 +101,12 @@ def _write_layer(folder: Path, name: str, table: LayerTable) -> None:
     for each in ARRAYS:
         np.save(folder / f"{name}.{each}.npy", getattr(encoded, each))
     (folder / f"{name}.features").write_bytes(encoded.blob)
+    if LAYERS[name].geometry == "point":
+        tiles = layer_tiles(LAYERS[name], table, encoded)
+        for each in TILE_ARRAYS:
+            np.save(folder / f"{name}.tile-{each}.npy", getattr(tiles, each))
+        (folder / f"{name}.tile-keys.json").write_bytes(orjson.dumps([key.hex() for key in tiles.keys]))
+        (folder / f"{name}.tile-values").write_bytes(tiles.blob)
 
 
 def _kept_name(column: pd.Series[Any]) -> str:
@@ -109,7 +120,7 @@ def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series([orjson.dumps(None if v is pd.NA else v).decode() for v in column], dtype="str")
 
 
-def open_baked(store: Store, folder: Path) -> tuple[Read, dict[str, Encoded]] | None:
+def open_baked(store: Store, folder: Path) -> Baked | None:
     """What is baked of a store: the snapshot and its layers' features; None if nothing is, or of another store or version.
 
     The snapshot is that of its time: bring it up to date.
@@ -124,7 +135,7 @@ def open_baked(store: Store, folder: Path) -> tuple[Read, dict[str, Encoded]] | 
     return None
 
 
-def _opened(home: Path, facts: Mapping[str, Any]) -> tuple[Read, dict[str, Encoded]]:
+def _opened(home: Path, facts: Mapping[str, Any]) -> Baked:
     layers = {name: _read_layer(home, name, facts["digests"][name]) for name in LAYERS}
     grids: dict[str, DemandGrid] = {}
     for i, said in enumerate(facts["grids"]):
@@ -137,11 +148,16 @@ def _opened(home: Path, facts: Mapping[str, Any]) -> tuple[Read, dict[str, Encod
     snapshot = Snapshot(facts["id"], layers, areas_of(layers["areas"]), grids, sources, as_of, known_at)
     change = facts["next_change"]
     read = Read(snapshot, facts["head"], None if change is None else datetime.fromisoformat(change), facts["grids_id"])
-    return read, {name: _read_encoded(home, name, table) for name, table in layers.items()}
+    encoded = {name: _read_encoded(home, name, table) for name, table in layers.items()}
+    for name, table in layers.items():
+        if LAYERS[name].geometry == "point":
+            tiles = _read_tiles(home, name, encoded[name])
+            table.keep(kept_as(), lambda tiles=tiles: tiles)  # type: ignore[misc]
+    return read, encoded
 
 
 def _read_layer(home: Path, name: str, digest: str) -> LayerTable:
-    frame = pd.read_feather(home / f"{name}.arrow")
+    frame = feather.read_feather(home / f"{name}.arrow", memory_map=True)
     if frame.empty:
         return table_of(LAYERS[name], ())
     columns = {str(c).removeprefix(JSON_COLUMN): _as_it_was(frame[c]) for c in frame.columns}
@@ -161,14 +177,23 @@ def _as_it_was(column: pd.Series[Any]) -> pd.Series[Any] | NDArray[np.object_]:
 
 
 def _read_encoded(home: Path, name: str, table: LayerTable) -> Encoded:
-    path = home / f"{name}.features"
-    blob: bytes | mmap.mmap = b""
-    if path.stat().st_size:
-        with path.open("rb") as file:
-            blob = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     arrays = {each: np.load(home / f"{name}.{each}.npy", mmap_mode="r") for each in ARRAYS}
-    return Encoded(blob=blob, shapes=None if table.geometry is None else table.geometry[_order(arrays["places"])],
+    return Encoded(blob=_mapped(home / f"{name}.features"), shapes=None if table.geometry is None else table.geometry[_order(arrays["places"])],
                    ids=TextColumn(table.frame["key"]), **arrays)  # fmt: skip
+
+
+def _read_tiles(home: Path, name: str, encoded: Encoded) -> PointTiles:
+    arrays = {each: np.load(home / f"{name}.tile-{each}.npy", mmap_mode="r") for each in TILE_ARRAYS}
+    keys = [bytes.fromhex(key) for key in orjson.loads((home / f"{name}.tile-keys.json").read_bytes())]
+    return PointTiles(name, encoded.unit, encoded.codes, keys, blob=_mapped(home / f"{name}.tile-values"), **arrays)
+
+
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    """A file's bytes, read as they are asked for."""
+    if not path.stat().st_size:
+        return b""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _order(places: NDArray[np.int64]) -> NDArray[np.int64]:

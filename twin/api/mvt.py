@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ class PointTiles:
     keys: Sequence[bytes]
     codes: Small
     begins: Codes
-    blob: bytes
+    blob: bytes | mmap
     offsets: Codes
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,11 @@ from twin.model import LayerTable
 
 ALIKE = ({str}, {int}, {float}, {bool})
 """Types whose equal values are the same on the wire; 1, 1.0 and True are equal too, and are not."""
+
+
+def kept_as(resolution: int | None = None) -> Hashable:
+    """Under which a table keeps the columns of its features, or of its counts per cell."""
+    return ("tiles", resolution)
 
 
 def layer_tiles(kind: LayerType, table: LayerTable, encoded: Encoded) -> PointTiles:

@@ -19,7 +19,7 @@ from twin.api.mvt import PointTiles, Tile
 from twin.api.params import Times
 from twin.api.replies import GEOJSON, MVT, json_reply, packed_reply, url
 from twin.api.tile_cache import KeptTile
-from twin.api.tile_columns import decoded_tiles, layer_tiles
+from twin.api.tile_columns import decoded_tiles, kept_as, layer_tiles
 from twin.api.tile_content import geojson_tile, shapes_tile
 from twin.api.wire import cell_columns
 from twin.api.world import Served, View
@@ -189,7 +189,7 @@ def point_tiles(world: View, snapshot: Snapshot, layer: LayerType, z: int) -> Po
         return made
 
     def keep() -> PointTiles:
-        made = world.tiles.columns[key] = table.keep(("tiles", counted_at(layer, z)), make)
+        made = world.tiles.columns[key] = table.keep(kept_as(counted_at(layer, z)), make)
         return made
 
     return world.tiles.columns.get(key) or world.tiles.once(key, keep)

@@ -27,6 +27,7 @@ from twin.store.address import SQLITE, is_postgres, shown
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from twin.api.baked import Baked
     from twin.api.world import World
 
 FIRST_RESOLUTION = 9
@@ -129,27 +130,32 @@ def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool, i
         if demo_if_empty and door.twin.store.head() == 0:
             # In a process of its own: what building it takes of memory is given back.
             subprocess.run([sys.executable, "-m", "twin", "demo"], check=True, env=os.environ | told(door.settings))
-        prepare(door)
+        lean_memory()
+        baked = prepare(door)
         at = f"http://{in_brackets(host)}:{port}{door.settings.root_path.rstrip('/')}/map"
         door.say(f"地图：{at}  （Ctrl+C 停止）", f"map: {at}  (Ctrl+C stops)")
         if workers > 1:
             os.environ.update(told(door.settings))
             run_workers("twin.cli.serving:served_app", door.settings, listening, workers)
         else:
-            run_alone(warming(door.twin, door.settings), door.settings, listening)
+            run_alone(warming(door.twin, door.settings, baked), door.settings, listening)
 
 
-def prepare(door: Door) -> None:
-    """See to it that the present snapshot lies baked beside the store, so that servers open it at once and share it."""
+def prepare(door: Door) -> Baked | None:
+    """See to it that the present snapshot lies baked beside the store, so that servers open it at once and share it; and open it."""
     from twin.api.baked import open_baked
 
-    if door.twin.store.head() == 0 or open_baked(door.twin.store, door.settings.data) is not None:
-        return
+    store, folder = door.twin.store, door.settings.data
+    if store.head() == 0:
+        return None
+    if (baked := open_baked(store, folder)) is not None:
+        return baked
     door.say("正在准备数据（仅第一次）…", "Preparing the data (the first time only) …")
     # In a process of its own: what reading everything takes of memory is given back.
     done = subprocess.run([sys.executable, "-m", "twin", "bake"], check=False, env=os.environ | told(door.settings))
     if done.returncode:
         door.say("未能写入缓存，启动会慢一些", "It could not be written; starting takes a little longer")
+    return open_baked(store, folder)
 
 
 @click.command()
@@ -191,26 +197,27 @@ def told(settings: Settings) -> dict[str, str]:
 
 def served_app() -> FastAPI:
     """What each of several workers serves, by the settings in its environment."""
+    from twin.api.baked import open_baked
     from twin.api.metrics import FOLDER, forget_dead_workers
     from twin.opening import open_twin
 
     if FOLDER in os.environ:
         forget_dead_workers()
-    settings = Settings()
-    return warming(open_twin(settings), settings)
-
-
-def warming(twin: Twin, settings: Settings) -> FastAPI:
-    """An app that judges every clause as soon as it serves."""
     lean_memory()
+    settings = Settings()
+    twin = open_twin(settings)
+    return warming(twin, settings, open_baked(twin.store, settings.data))
+
+
+def warming(twin: Twin, settings: Settings, baked: Baked | None) -> FastAPI:
+    """An app that begins with what is baked, and judges every clause as soon as it serves."""
     from twin.api.app import create_app
-    from twin.api.baked import open_baked
     from twin.api.connections import Patient
     from twin.opening import open_access
 
     Patient.unread_s = settings.patience_s
     app = create_app(twin, settings, open_access(settings, twin.store))
-    if (baked := open_baked(twin.store, settings.data)) is not None:
+    if baked is not None:
         app.state.world.adopt(*baked)
     timer = threading.Timer(WARM_UP_AFTER_S, warm_up, args=(app.state.world,))
     timer.daemon = True
