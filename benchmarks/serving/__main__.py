@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -64,7 +65,9 @@ class Measured:
         self.encoder_ms: dict[int, float] = {}
 
 
-def measure_ours(data: Path, scratch: Path, found: Measured, of_zoom: dict[int, list[Tile]], n: int) -> None:
+def measure_ours(
+    data: Path, scratch: Path, found: Measured, of_zoom: dict[int, list[Tile]], peers: Sequence[Server], n: int
+) -> None:
     with our_server(data, scratch / "twin.log") as server:
         found.first_item["twin"] = server.seconds_to_first_item
         z, x, y = touched = of_zoom[14][len(of_zoom[14]) // 2]
@@ -79,12 +82,12 @@ def measure_ours(data: Path, scratch: Path, found: Measured, of_zoom: dict[int, 
             found.cached[zoom]["twin"] = tiles(server, some, n=MANY, at_most_s=OWN_S, gzipped=True, warm=True)
         found.items["twin"] = items(server, n=MANY, at_most_s=OWN_S)
         found.whole["twin"] = whole_layer(server)
-        found.ogr2ogr["twin"] = ogr2ogr_s(server, n)
+        found.ogr2ogr = ogr2ogr_s([server, *peers], n)
     found.imports_mb = imports_mb()
     found.encoder_ms = {z: encoder_ms(data, some) for z, some in of_zoom.items()}
 
 
-def measure_peer(server: Server, found: Measured, of_zoom: dict[int, list[Tile]], n: int) -> None:
+def measure_peer(server: Server, found: Measured, of_zoom: dict[int, list[Tile]]) -> None:
     name = server.name
     found.first_item[name] = server.seconds_to_first_item
     found.items[name] = items(server, n=MANY, at_most_s=PEER_S)
@@ -94,7 +97,6 @@ def measure_peer(server: Server, found: Measured, of_zoom: dict[int, list[Tile]]
             found.cached[z][name] = tiles(server, some, n=MANY, at_most_s=PEER_S, gzipped=True, warm=True)
     found.memory[name] = server.resident_mb()
     found.whole[name] = whole_layer(server)
-    found.ogr2ogr[name] = ogr2ogr_s(server, n)
 
 
 def rows_of(found: Measured) -> list[Row]:
@@ -139,12 +141,13 @@ def run() -> tuple[list[Row], str]:
         write_reference_twin(data)
         n = copy_to_postgis(data, address, scratch)
         of_zoom = {z: tiles_with_points(address, z) for z in (12, 14)}
+        peers = []
         for make in (tipg, pygeoapi):
             tell(make.__name__)
-            with make(address, scratch / f"{make.__name__}.log") as server:
-                measure_peer(server, found, of_zoom, n)
+            peers.append(held.enter_context(make(address, scratch / f"{make.__name__}.log")))
+            measure_peer(peers[-1], found, of_zoom)
         tell("twin")
-        measure_ours(data, scratch, found, of_zoom, n)
+        measure_ours(data, scratch, found, of_zoom, peers, n)
         about = (
             f"{n:,} synthetic cameras with {attributes_of(address)} attributes (our own with one less: a label is in the file copied "
             f"from). One worker each under uvicorn, {CONNECTIONS} connections, the same client. CPU time per request is of the "
