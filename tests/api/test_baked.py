@@ -14,6 +14,7 @@ from tests.store.test_news import assert_equal, decoded
 from tests.world import PLAN, asset, charger
 from twin.api.baked import bake, open_baked
 from twin.api.encoded import encode_layer
+from twin.api.tile_columns import kept_as, layer_tiles
 from twin.engine import Twin
 from twin.layers import LAYERS
 from twin.model import Edit
@@ -40,6 +41,22 @@ def test_what_is_opened_is_what_was_baked(store: MemoryStore, tmp_path: Path) ->
         for each in ("offsets", "cuts", "bounds", "codes", "valid", "places"):
             np.testing.assert_array_equal(getattr(encoded[name], each), getattr(fresh, each))
         assert list(encoded[name].ids) == list(fresh.ids)
+
+
+def test_the_columns_of_tiles_are_baked_too(store: MemoryStore, tmp_path: Path) -> None:
+    now = read(store, decoded, LATER, None, LATER)
+    bake(now, store, tmp_path)
+    opened, _ = open_baked(store, tmp_path)
+    for name, table in now.snapshot.layers.items():
+        if LAYERS[name].geometry == "point":
+            fresh = layer_tiles(LAYERS[name], table, encode_layer(LAYERS[name], table))
+            kept = opened.snapshot.layers[name].keep(kept_as(), lambda: pytest.fail("made anew"))
+            assert kept.keys == fresh.keys
+            assert bytes(kept.blob) == fresh.blob
+            for each in ("unit", "order", "codes", "begins", "offsets"):
+                np.testing.assert_array_equal(getattr(kept, each), getattr(fresh, each))
+            world = slice(0, len(table))
+            assert kept.tile((0, 0, 0), world) == fresh.tile((0, 0, 0), world)
 
 
 def test_odd_values_come_back(tmp_path: Path) -> None:
