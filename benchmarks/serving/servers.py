@@ -23,6 +23,8 @@ CHECKOUT = Path(__file__).parent.parent.parent
 PEERS = CHECKOUT / ".venv" / "peers" / "bin"
 HOST = "127.0.0.1"
 PATIENCE_S = 180
+REST_CPU_S = 0.05
+"""CPU time in a second below which a server has nothing to do."""
 MOST = 1_000_000
 """Features that a peer may send at once: what it is asked for is not cut."""
 WEB_MERCATOR = "WebMercatorQuad"
@@ -57,6 +59,11 @@ class Server:
         return cpu_s(with_children(self.pid)), cpu_s(database)
 
     def resident_mb(self) -> float:
+        """Its memory as soon as it has finished what it does of its own accord."""
+        before, now = -1.0, self.cpu_s()[0]
+        while now - before > REST_CPU_S:
+            time.sleep(1)
+            before, now = now, self.cpu_s()[0]
         return resident_mb(self.pid)
 
 
