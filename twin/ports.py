@@ -70,6 +70,13 @@ class Store(Protocol):
         all is to be read anew. With ``back`` what held of these keys at ``was``, by the transactions up to ``head``."""
         ...
 
+    def elsewhen(
+        self, tx: int, moment: datetime, start: datetime | None, end: datetime | None
+    ) -> dict[str, list[tuple[Any, ...]]]:
+        """What, by the transactions up to ``tx``, holds at some moment from ``start`` to ``end`` (both included; None = open) but
+        not at ``moment``: rows as in :class:`StoredState`, sorted by key and ``valid_from``."""
+        ...
+
     def sources(self) -> list[tuple[int, Source]]:
         """Every description of a source with the transaction that recorded it, oldest first."""
         ...

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 from shapely.errors import ShapelyError
@@ -17,6 +18,7 @@ from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, patched, table_of
 from twin.model import DemandGrid, LayerTable, Snapshot, Source
 from twin.ports import GridFile, Store
+from twin.times import stored_time
 
 MOST_NEWS = 5_000
 """More changed keys than that are read with all others: about as fast, and simpler."""
@@ -90,6 +92,28 @@ def brought_back(last: Read, store: Store, tx: int, as_of: datetime, now: dateti
             last.snapshot, id=known, layers=layers, areas=areas, sources=news.sources, as_of=as_of, known_at=as_of, tx=tx,
             is_present=False,
         )  # fmt: skip
+
+
+def widened(snapshot: Snapshot, store: Store, start: datetime | None, end: datetime | None) -> Snapshot:
+    """The snapshot with whatever else holds at some moment from ``start`` to ``end``, both included; None = open.
+
+    Of what holds then in several versions, and in none at the snapshot's ``as_of``, it is the last one begun by then, or the first
+    that is to come. ``areas`` stay those of ``as_of``: what is counted by area is counted once.
+    """
+    layers, as_of = dict(snapshot.layers), stored_time(snapshot.as_of)
+    with readable():
+        found = store.elsewhen(snapshot.tx, snapshot.as_of, start, end)
+        for name in LAYERS.keys() & found.keys():
+            held = set(layers[name].frame["key"])
+            chosen: dict[str, tuple[Any, ...]] = {}
+            for row in found[name]:
+                key, valid_from = row[0], row[3]
+                if key not in held and (key not in chosen or valid_from <= as_of):
+                    chosen[key] = row
+            keys = sorted(chosen)
+            layers[name] = patched(LAYERS[name], layers[name], keys, [chosen[key] for key in keys])
+        known = content_id(layers, snapshot.sources, snapshot.id)
+    return replace(snapshot, id=known, layers=layers, is_present=False)
 
 
 @contextmanager

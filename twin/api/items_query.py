@@ -101,7 +101,7 @@ class Reading:
         bbox: Annotated[str | None, Query(description="west,south,east,north in degrees; in bbox-crs: its axes' order",
                                           examples=["121.3,31.1,121.4,31.2"])] = None,
         bbox_crs: Annotated[str | None, Query(alias="bbox-crs", description="URI of the bbox's CRS")] = None,
-        during: Annotated[str | None, Query(alias="datetime", description="valid then: a date-time, a date, or start/end (.. = open), of what holds at its end, or at as_of")] = None,
+        during: Annotated[str | None, Query(alias="datetime", description="valid then: a date-time, a date, or start/end (.. = open); with as_of: of what holds then")] = None,
         filter: Annotated[str | None, Query(description="CQL2")] = None,  # noqa: A002 (OGC's name)
         filter_lang: Annotated[Literal["cql2-text", "cql2-json"], Query(alias="filter-lang")] = "cql2-text",
         filter_crs: Annotated[str | None, Query(alias="filter-crs", description="URI of the CRS of the filter's geometries")] = None,
@@ -118,10 +118,10 @@ class Reading:
         box = None
         if bbox is not None:
             box = parse_bbox(bbox) if box_crs is DEFAULT else bbox_to_degrees(corners, box_crs)
-        interval, at = None if during is None else parse_interval(during), moment(as_of, "as_of")
-        if interval is not None and interval.end is not None and at is None:
-            now = request.app.state.world.twin.now()
-            at = interval.end if interval.end < now else None
+        interval, at, span = None if during is None else parse_interval(during), moment(as_of, "as_of"), None
+        if interval is not None and at is None:
+            at = interval.nearest(request.app.state.world.twin.now())
+            span = None if interval.start == interval.end is not None else (interval.start, interval.end)
         found = []
         if filter is not None:
             to_degrees = None if filter_crs is None else degrees_of(crs_of(filter_crs, "filter-crs"))
@@ -131,7 +131,7 @@ class Reading:
             property_filters(kind, [p for p in request.query_params.multi_items() if p[0] in known]) if known else None
         )
         return ItemsQuery(
-            When(at, moment(known_at, "known_at"), state_of(state)), box, corners, box_crs,
+            When(at, moment(known_at, "known_at"), state_of(state), span), box, corners, box_crs,
             interval, (*found, *([] if own is None else [own])), crs_of(crs),
             min(limit, MAX_LIMIT), offset, after,
         )  # fmt: skip

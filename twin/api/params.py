@@ -115,6 +115,12 @@ class Interval:
     start: datetime | None
     end: datetime | None
 
+    def nearest(self, now: datetime) -> datetime | None:
+        """Its moment that is nearest to now; None = now."""
+        if self.end is not None and self.end < now:
+            return self.end
+        return self.start if self.start is not None and self.start > now else None
+
 
 def parse_interval(text: str) -> Interval:
     """OGC's ``datetime``: a moment, a day, or ``start/end`` where ``..`` or nothing is open.

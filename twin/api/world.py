@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from twin.layers.coarse import sensitive_rows
 from twin.model import LayerTable, Snapshot
 from twin.seen import Seen
 from twin.settings import Settings
-from twin.snapshots import Read
+from twin.snapshots import Read, widened
 
 N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN, N_COUNTS, N_ANSWERS = 24, 16, 3, 12, 8, 64, 64
 
@@ -31,11 +31,12 @@ N_LAYERS, N_HEXES, N_SNAPSHOTS, N_TABLES, N_SEEN, N_COUNTS, N_ANSWERS = 24, 16, 
 @dataclass(frozen=True)
 class When:
     """The two times of a question; None = now. ``state`` is instead that of an earlier answer: the number of the last
-    transaction, and ``as_of``."""
+    transaction, and ``as_of``. ``span`` asks in addition for what holds at other moments, from one to another (None = open)."""
 
     as_of: datetime | None = None
     known_at: datetime | None = None
     state: tuple[int, datetime] | None = None
+    span: tuple[datetime | None, datetime | None] | None = None
 
 
 NOW = When()
@@ -86,6 +87,11 @@ class World:
 
     def whole(self, when: When) -> Snapshot:
         """What holds then. Past ones are kept until something is recorded; one whose ``as_of`` is now, for a minute."""
+        if when.span is not None:
+            base, span = self.whole(replace(when, span=None)), when.span
+            return self.snapshots.get(
+                (base.id, base.tx, base.as_of, span), lambda: widened(base, self.twin.store, *span)
+            )
         if when.state is not None:
             present, (tx, as_of) = self.twin.snapshot(), when.state
             if (present.tx, present.as_of) == when.state:
@@ -160,7 +166,7 @@ class View:
         """Whether a layer's features are there without waiting for anything."""
         if not self.twin.followed or layer not in LAYERS:
             return False
-        if when != NOW and (when.state is None or self.world.whole(NOW).tx != when.state[0]):
+        if when.span or (when != NOW and (when.state is None or self.world.whole(NOW).tx != when.state[0])):
             return False
         seen = self.seen()
         return seen.is_shown and self.world.layers.has((layer, seen.shown.layers[layer].digest))

@@ -48,17 +48,24 @@ class MemoryStore:
 
     def _state(self, as_of: datetime, tx: int) -> StoredState:
         with self._lock:
-            held = [
-                v for versions in self._versions.values() for v in versions if v.tx <= tx and (v.tx_to is None or v.tx_to > tx)
-            ]  # fmt: skip
-            rows: dict[str, list[tuple[Any, ...]]] = {}
-            for v in sorted(held, key=lambda v: (v.record.layer, v.record.key)):
-                if v.record.valid_from <= as_of and (v.record.valid_to is None or v.record.valid_to > as_of):
-                    rows.setdefault(v.record.layer, []).append(row_of(v.record, v.version))
+            held = self._held(tx)
+            rows = _rows(v for v in held if _is_valid(v.record, as_of, as_of))
             times = {t for v in held for t in (v.record.valid_from, v.record.valid_to) if t is not None and t > as_of}
             sources = {s.id: s for number, s in self._sources if number <= tx}
             grids = [g for number, tx_to, g in self._grids if number <= tx and (tx_to is None or tx_to > tx)]
             return StoredState(rows, sources, sorted(grids, key=lambda g: g.name), min(times, default=None), tx)
+
+    def _held(self, tx: int) -> list[_Version]:
+        """The versions that hold by the transactions up to one."""
+        every = (v for versions in self._versions.values() for v in versions)
+        return [v for v in every if v.tx <= tx and (v.tx_to is None or v.tx_to > tx)]
+
+    def elsewhen(
+        self, tx: int, moment: datetime, start: datetime | None, end: datetime | None
+    ) -> dict[str, list[tuple[Any, ...]]]:
+        with self._lock:
+            held = [v for v in self._held(tx) if not _is_valid(v.record, moment, moment)]
+            return _rows(v for v in held if _is_valid(v.record, start, end))
 
     def since(
         self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
@@ -175,6 +182,18 @@ class MemoryStore:
     def versions(self, layer: str, key: str) -> list[tuple[int, int, int | None, Record]]:
         with self._lock:
             return [(v.version, v.tx, v.tx_to, _as_read(v.record)) for v in self._versions.get((layer, key), [])]
+
+
+def _is_valid(r: Record, start: datetime | None, end: datetime | None) -> bool:
+    """At some moment from ``start`` to ``end``, both included; None = open."""
+    return (end is None or r.valid_from <= end) and (start is None or r.valid_to is None or r.valid_to > start)
+
+
+def _rows(versions: Iterable[_Version]) -> dict[str, list[tuple[Any, ...]]]:
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for v in sorted(versions, key=lambda v: (v.record.layer, v.record.key, v.record.valid_from)):
+        rows.setdefault(v.record.layer, []).append(row_of(v.record, v.version))
+    return rows
 
 
 def _is_news(v: _Version, head: int, as_of: datetime, was: datetime | None) -> bool:

@@ -42,13 +42,24 @@ def at(table: sa.Table, tx: int) -> Any:
     return sa.and_(table.c.tx <= tx, sa.or_(table.c.tx_to.is_(None), table.c.tx_to > tx))
 
 
+def valid(table: sa.Table, start: str | None, end: str | None) -> Any:
+    """At some moment from ``start`` to ``end``, both included; None = open."""
+    begun = sa.true() if end is None else table.c.valid_from <= end
+    return begun if start is None else sa.and_(begun, sa.or_(table.c.valid_to.is_(None), table.c.valid_to > start))
+
+
+def rows_where(table: sa.Table, tx: int, condition: Any) -> sa.Select[Any]:
+    columns = (table.c[name] for name in ROW_COLUMNS)
+    return sa.select(*columns).where(at(table, tx), condition).order_by(table.c.layer, table.c.key)
+
+
 def holding(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:
-    valid = sa.and_(table.c.valid_from <= moment, sa.or_(table.c.valid_to.is_(None), table.c.valid_to > moment))
-    return (
-        sa.select(*(table.c[name] for name in ROW_COLUMNS))
-        .where(at(table, tx), valid)
-        .order_by(table.c.layer, table.c.key)
-    )
+    return rows_where(table, tx, valid(table, moment, moment))
+
+
+def elsewhen(table: sa.Table, tx: int, moment: str, start: str | None, end: str | None) -> sa.Select[Any]:
+    within = sa.and_(valid(table, start, end), sa.not_(valid(table, moment, moment)))
+    return rows_where(table, tx, within).order_by(table.c.valid_from)
 
 
 def later(table: sa.Table, tx: int, moment: str) -> sa.Select[Any]:

@@ -108,6 +108,17 @@ class SqlStore(ABC):
             grids = [g.grid for g in q.grids_of(c, q.at(t.grid, tx))]
         return StoredState(rows, sources, grids, t.text_time(min(times)) if times else None, tx)
 
+    def elsewhen(
+        self, tx: int, moment: datetime, start: datetime | None, end: datetime | None
+    ) -> dict[str, list[tuple[Any, ...]]]:
+        first, last = (None if time is None else stored_time(time) for time in (start, end))
+        rows: dict[str, list[tuple[Any, ...]]] = {}
+        with self.reading() as c:
+            for table in t.VERSIONED:
+                found = c.execute(q.elsewhen(table, tx, stored_time(moment), first, last))
+                rows |= {layer: [row[:-1] for row in held] for layer, held in groupby(found, itemgetter(-1))}
+        return rows
+
     def since(
         self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
     ) -> StoredNews | None:
