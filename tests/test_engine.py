@@ -25,7 +25,7 @@ from tests.world import (
     square,
     twin_with,
 )
-from twin.engine import Twin
+from twin.engine import N_TRIED, Twin
 from twin.errors import BadParameter, NotFound, RuleUnready
 from twin.model import Change, Edit, Source
 from twin.readers.raster import read_grid
@@ -75,6 +75,16 @@ def test_an_evaluation_is_kept_and_parameters_make_another():
     assert twin.cover("charger-service") is twin.cover("charger-service")
     assert twin.cover("charger-service", parameters={"public_only": "false"}).result.share > 0
     assert twin.cover("charger-service").result.share == 0
+
+
+def test_of_evaluations_that_are_tried_only_the_last_ones_are_kept():
+    twin = twin_with([*district(), charger("a", CENTRE)])
+    recorded, first = twin.cover("charger-service"), twin.cover("charger-service", parameters={"radius_m": 500})
+    assert twin.cover("charger-service", parameters={"radius_m": 500}) is first
+    for n in range(N_TRIED):
+        twin.cover("charger-service", polygon=square(500 + n))
+    assert twin.cover("charger-service", parameters={"radius_m": 500}) is not first
+    assert twin.cover("charger-service") is recorded
 
 
 def test_labels_come_from_the_sources_that_were_used():

@@ -29,6 +29,8 @@ from twin.snapshots import Read, brought_back, brought_up_to_date, collector_pau
 POSITION_ERROR_M = 10.0
 LARGEST_ERROR_M = 1000.0
 N_KEPT = 64
+N_TRIED = 12
+"""Evaluations of drawn polygons or under other parameters that are kept: some MB each, and only the last ones are asked on."""
 N_OTHERS = 4
 """Snapshots of other times, or as a role sees them, whose evaluations are kept: each holds tables of its own."""
 
@@ -55,6 +57,7 @@ class Twin:
         self.failure: TwinError | None = None
         """Why the follower cannot."""
         self._others: Kept[Kept[OneAtATime]] = Kept(N_OTHERS)
+        self._tried: Kept[OneAtATime] = Kept(N_TRIED)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 
     def snapshot(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Snapshot:
@@ -191,13 +194,15 @@ class Twin:
         """The evaluation of what is recorded: kept, and begun from the last one of the same question."""
         told = orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS)
         question = (clause.id, scope.area.code, scope.area.digest, told)
-        present = self._present
-        if present is None or present.read.snapshot is not snapshot or not scope.area.code:
-            of_snapshot = self._others.get((snapshot.id, snapshot.as_of, snapshot.known_at), lambda: Kept(N_KEPT))
-            return of_snapshot.get(
-                question,
-                lambda: self._evaluate(snapshot, clause, scope, settings, self._needed(snapshot, clause, scope)),
-            )
+        present, times = self._present, (snapshot.id, snapshot.as_of, snapshot.known_at)
+
+        def make_afresh() -> OneAtATime:
+            return self._evaluate(snapshot, clause, scope, settings, self._needed(snapshot, clause, scope))
+
+        if settings or not scope.area.code:
+            return self._tried.get((times, question), make_afresh)
+        if present is None or present.read.snapshot is not snapshot:
+            return self._others.get(times, lambda: Kept(N_KEPT)).get(question, make_afresh)
 
         def make() -> OneAtATime:
             needed, before = self._needed(snapshot, clause, scope), present.before.take(question)
