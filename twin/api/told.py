@@ -9,11 +9,15 @@ from twin.api.asked import Question, layers_of
 from twin.api.world import View
 from twin.layers.coarse import public_count
 
-FIGURES = frozenset(
-    {"value", "nominal", "effective", "effective_high", "n_unknown", "by_state", "facts", "shortfall", "share"}
-)
-"""Members of a result, or of an area's row, that counts may be read from."""
-SHARES = frozenset({"value", "nominal", "effective", "effective_high", "shortfall", "share", "met"})
+PLAIN = frozenset(
+    {
+        "title", "title_en", "strength", "strength_words", "operator", "target", "unit", "spatial_unit", "rule", "kind", "clause", "binding",
+        "status", "met", "reason", "area", "area_name", "area_name_en", "code", "name", "name_en", "level", "denominator", "layers",
+        "missing_layers", "parameters", "labels", "synthetic", "schematic", "scenario", "as_of", "known_at", "frame", "snapshot", "version",
+        "area_km2", "area_with_data_km2", "area_km2_published", "area_km2_drawn",
+    }
+)  # fmt: skip
+"""Members of a result, or of an area's row, from which nothing is counted; all others may be read as counts."""
 DIGITS = 3
 
 
@@ -30,16 +34,22 @@ def told(world: View, question: Question, body: dict[str, Any]) -> dict[str, Any
     here = row or area
     if unit == "share":
         n = 0 if here is None else seen.n_devices(layers, here.geometry)
-        known = {
-            k: (None if public_count(n) in (0, None) else _share(v)) if k in SHARES else v for k, v in body.items()
-        }
-        return {**known, **{k: {} for k in ("facts", "by_state") if k in body}, "rounded": True}
+        return {k: _of_share(k, v, is_few=public_count(n) in (0, None)) for k, v in body.items()} | {"rounded": True}
     km2 = (body.get("area_with_data_km2") or body.get("area_km2")) if "/km²" in unit else None
-    return {**{k: _rounded(v, km2, k) if k in FIGURES else v for k, v in body.items()}, "rounded": True}
+    return {k: v if k in PLAIN else _rounded(v, km2, k) for k, v in body.items()} | {"rounded": True}
 
 
-def _share(value: Any) -> Any:
-    return round(value, DIGITS) if isinstance(value, float) else value
+def _of_share(name: str, value: Any, *, is_few: bool) -> Any:
+    """A member of a result that is a share; ``is_few``: so few things stand there that it would be told of single ones."""
+    if isinstance(value, Mapping) and name not in PLAIN:
+        return {}
+    if is_few and (name == "met" or name not in PLAIN):
+        return None
+    return value if name in PLAIN else _share(value) if isinstance(value, float) else _rounded(value, None, name)
+
+
+def _share(value: float) -> float:
+    return round(value, DIGITS)
 
 
 def _rounded(value: Any, km2: float | None, name: str) -> Any:

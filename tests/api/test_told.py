@@ -1,0 +1,74 @@
+"""What everybody is told of a rule about sensitive things: of every member that is not known to hold no count, no exact number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from tests.api.conftest import record
+from tests.api.withheld import As, Asked, gate_over, rows
+from twin.api.told import PLAIN
+from twin.api.wire import area_row_to_json
+from twin.coverage.result import AreaRow
+
+
+@pytest.fixture(scope="module")
+def doubtful(portal: BlockingPortal) -> As:
+    """Some of the cameras are of doubtful state, some are not linked, some sites of unknown state."""
+    odd = [
+        *(record("cameras", f"loose-{i}", (121.28 + i / 1000, 31.005), access="unlinked") for i in range(4)),
+        *(record("cameras", f"dark-{i}", (121.28 + i / 1000, 31.006), access="own", online=None) for i in range(5)),
+        record("cameras", "nowhere", None, access="own"),
+        *(record("radio_sites", f"mute-{i}", (121.28 + i / 1000, 31.008), site_kind="outdoor", operator="乙", mast="n",
+                 online=None) for i in range(5)),
+    ]  # fmt: skip
+    return gate_over([*rows(), *odd])
+
+
+def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in an answer, but those of members that hold no counts."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in PLAIN and name != "rounded":
+                yield from numbers(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from numbers(inner, path)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+
+
+@pytest.mark.parametrize("path", ["camera-density", "camera-count", "sensor-count"])
+def test_no_number_is_an_exact_count(portal: BlockingPortal, doubtful: As, path: str) -> None:
+    public = Asked(portal, doubtful, "public")
+    result, table = public(f"/coverage/{path}").json(), public(f"/coverage/{path}/areas").json()
+    said = [(result["area_with_data_km2"], result), *((row["area_km2"], row) for row in table["rows"])]
+    n_seen = 0
+    for km2, body in said:
+        for name, number in numbers(body):
+            of_density = "/km²" in result["unit"] and isinstance(number, float)
+            count = number * km2 if of_density else number
+            if name.endswith("share"):
+                continue
+            assert count == pytest.approx(3 * round(count / 3), abs=0.02), (path, name, number)
+            n_seen += 1
+    assert n_seen > 8
+
+
+@pytest.mark.parametrize("path", ["radio-coverage", "radio-coverage?area=310112101", "lifecycle?area=310112"])
+def test_a_share_comes_without_any_count(portal: BlockingPortal, doubtful: As, path: str) -> None:
+    body = Asked(portal, doubtful, "public")(f"/coverage/{path}").json()
+    assert body["rounded"] is True
+    for name, number in numbers(body):
+        assert number % 3 == 0 if isinstance(number, int) else number == round(number, 3), (name, number)
+
+
+def test_a_new_member_of_a_row_is_withheld_unless_it_is_said_to_hold_no_count() -> None:
+    row = AreaRow("c", "n", "e", "town", 1.0, 1.0, True, 1.0, 0.0, 1.0, 1.0, 1.0, "ok")
+    assert set(area_row_to_json(row)) == {field.name for field in fields(AreaRow)}
+    counts = {"value", "share", "shortfall", "value_low", "value_high", "n_unlinked", "n_missing_after_unlinked"}
+    assert set(area_row_to_json(row)) - PLAIN == counts
