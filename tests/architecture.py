@@ -18,7 +18,7 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "engine",
         frozenset(
-            {"engine", "ingest", "editing", "export", "kept", "access", "following", "identity", "snapshots", "seen"}
+            {"engine", "ingest", "editing", "export", "kept", "access", "following", "identity", "snapshots", "seen", "sensitive"}
         ),
     ),
     ("adapters", frozenset({"store", "readers", "writers", "demo"})),

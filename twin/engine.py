@@ -24,6 +24,7 @@ from twin.kept import Kept
 from twin.model import Area, Change, DemandGrid, Edit, Snapshot, Source, Transaction
 from twin.plan import Clause, Plan
 from twin.ports import GridFile, Store
+from twin.sensitive import EverSensitive
 from twin.snapshots import Read, brought_back, brought_up_to_date, collector_paused, read
 
 POSITION_ERROR_M = 10.0
@@ -57,6 +58,7 @@ class Twin:
         self.failure: TwinError | None = None
         """Why the follower cannot."""
         self._others: Kept[Kept[OneAtATime]] = Kept(N_OTHERS)
+        self.sensitive = EverSensitive(store)
         self._tried: Kept[OneAtATime] = Kept(N_TRIED)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 

@@ -77,6 +77,10 @@ class Store(Protocol):
         not at ``moment``: rows as in :class:`StoredState`, sorted by key and ``valid_from``."""
         ...
 
+    def attributes(self, layer: str, after: int) -> list[tuple[str, bytes]]:
+        """Key and attributes (JSON) of every version of a layer that transactions after that number recorded."""
+        ...
+
     def sources(self) -> list[tuple[int, Source]]:
         """Every description of a source with the transaction that recorded it, oldest first."""
         ...

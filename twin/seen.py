@@ -35,7 +35,7 @@ class Seen:
     caller: Caller
     whole: Snapshot
     elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
-    """Of a snapshot of the past: keys, by layer, of what is sensitive at present."""
+    """Of a snapshot of the past: keys, by layer, of what was ever sensitive."""
 
     @property
     def sight(self) -> Sight:
@@ -92,7 +92,7 @@ class Seen:
         )
 
     def _rows(self, kind: LayerType, table: LayerTable) -> Mask:
-        """(n) which rows are sensitive; also those of things that are so at present, whatever they were at the time."""
+        """(n) which rows are sensitive; also those of things that ever were, whatever they were at the time."""
         known = self.elsewhere.get(kind.name)
         rows = sensitive_rows(kind, table)
         return rows if known is None else rows | table.frame["key"].isin(known).to_numpy(bool)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -57,14 +55,6 @@ def token(key: Any = RSA, algorithm: str = "RS256", headers: dict[str, Any] | No
     } | claims
     sent = {k: None if v is NULL else v for k, v in told.items() if v is not None}
     return jwt.encode(sent, key, algorithm, headers=headers)
-
-
-@pytest.fixture
-def world() -> Iterator[Guarded]:
-    with start_blocking_portal() as portal:
-        made = Guarded(portal)
-        yield made
-        made.store.close()
 
 
 def tokens(world: Guarded, verifiers: list[Verifier] | None = None, **claims: str) -> Tokens:
@@ -243,7 +233,8 @@ def test_among_several_keys_the_named_one_verifies(world: Guarded) -> None:
 
 def test_a_session_by_a_token_is_over_after_twelve_hours_and_does_not_slide(world: Guarded) -> None:
     client = world.client(world.access(tokens(world)))
-    answer = client.post("/session", json={"token": token(role="editor", areas="310112")})
+    long = token(role="editor", areas="310112", exp=START + timedelta(days=2))
+    answer = client.post("/session", json={"token": long})
     assert (answer.json()["role"], answer.json()["areas"]) == ("editor", ["310112"])
     world.clock.pass_(hours=11, minutes=59)
     assert client.get("/who").json()["role"] == "editor"

@@ -32,6 +32,7 @@ from twin.layers.tabulate import areas_of, table_of
 from twin.model import DemandGrid, LayerTable, Snapshot, Source
 from twin.ports import Store
 from twin.snapshots import Read
+from twin.store.private import make_folder
 
 FOLDER = "baked"
 ARRAYS = ("offsets", "cuts", "bounds", "codes", "valid", "places")
@@ -59,7 +60,7 @@ def bake(read: Read, store: Store, folder: Path) -> Path:
         OSError: it cannot be written.
     """
     home = folder / FOLDER
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home)
     part = Path(mkdtemp(prefix=".part-", dir=home))
     try:
         for name, table in read.snapshot.layers.items():

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from twin.access import OPEN
-from twin.api.feed import Feed, Stream, Wish
+from twin.api.feed import FULL_FOR_S, MAX_OF_ADDRESS, MAX_OF_CALLER, Feed, Listener, Stream, TooMany, Wish
 from twin.api.params import bad
+from twin.api.problems import problem
+from twin.api.rates import caller_address, known_caller
 from twin.api.touched import sight_of
 from twin.layers import LAYERS
 
@@ -110,7 +112,17 @@ async def events(
             )
     wish = Wish(sight_of(request.scope.get("caller", OPEN)), frozenset(layer) or None)
     feed: Feed = request.app.state.feed
-    return EventStream(feed, await feed.join(wish, _last(last_event_id, last_seen)))
+    try:
+        stream = await feed.join(wish, _last(last_event_id, last_seen), _listener(request.scope))
+    except TooMany as full:
+        request.app.state.metrics.refuse("listeners")
+        return problem(request, 429, "rate", full.words, headers={"retry-after": str(FULL_FOR_S)})
+    return EventStream(feed, stream)
+
+
+def _listener(scope: Scope) -> Listener:
+    known = known_caller(scope)
+    return Listener(known, MAX_OF_CALLER) if known else Listener(caller_address(scope), MAX_OF_ADDRESS)
 
 
 def _last(asked: int | None, header: str | None) -> int | None:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -16,13 +16,18 @@ from typing import Any, Literal
 from twin.api.replies import dumps
 from twin.api.touched import News, Sight, news_of
 from twin.engine import Twin
-from twin.errors import Unavailable
+from twin.errors import Unavailable, Words
 from twin.kept import Kept
 from twin.model import Snapshot
 
 logger = logging.getLogger("twin.api")
 
 MAX_STREAMS = 1000
+"""Listeners of this process, whoever they are."""
+MAX_OF_CALLER, MAX_OF_ADDRESS = 50, 200
+"""Of one key or subject; of one address whose callers say nothing: behind a proxy that may be a whole office."""
+FULL_FOR_S = 30
+"""After that a caller who has too many may ask again."""
 MAX_WAITING = 64
 """Parts that wait for a stream to be sent; one more and it is let go."""
 MAX_BEHIND = 256
@@ -45,6 +50,26 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """Who listens, as it is counted, and how many streams he may have at once."""
+
+    who: str
+    most: int
+
+
+class TooMany(Exception):
+    """A listener has as many streams as he may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.words = Words(
+            f"此密钥或地址已有 {most} 个实时通知连接（上限），请关闭不用的页面，或在 {FULL_FOR_S} 秒后重试",
+            f"this key or address listens {most} times already, which is the most: close pages that are not needed, or try again in "
+            f"{FULL_FOR_S} s",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds: between two signs of life, until a connection that takes nothing is cut, until a stream ends so that its
     listener comes again and says anew who it is."""
@@ -59,6 +84,7 @@ class Stream:
     """One listener's queue. Used on the event loop only."""
 
     wish: Wish
+    who: str
     waiting: deque[bytes] = field(default_factory=deque)
     ended: bool = False
     since: float = field(default_factory=monotonic)
@@ -121,19 +147,22 @@ class Feed:
     def n_listeners(self) -> int:
         return len(self._streams)
 
-    async def join(self, wish: Wish, last: int | None) -> Stream:
+    async def join(self, wish: Wish, last: int | None, listener: Listener) -> Stream:
         """A new stream. It begins with ``here``, which says what has been read already. With ``last``, the number of the
         last transaction that its listener knows, with what came since; if that is too old, or never was, with ``reset``.
 
         Raises:
+            TooMany: this listener has as many as he may have.
             Unavailable: too many listen, or the server ends, or the store cannot be read.
         """
+        if sum(stream.who == listener.who for stream in self._streams) >= listener.most:
+            raise TooMany(listener.most)
         if self._closed or len(self._streams) >= MAX_STREAMS:
             raise Unavailable(
                 f"实时通知已有 {self.n_listeners} 个连接（最多 {MAX_STREAMS} 个），或服务正在停止，请稍后再试",
                 f"{self.n_listeners} listen already (at most {MAX_STREAMS}), or the server is ending: try again later",
             )
-        stream = Stream(wish)
+        stream = Stream(wish, listener.who)
         self._streams.add(stream)
         try:
             await self._start()
@@ -250,11 +279,14 @@ class Feed:
         return b"".join([retry, *(texts or [b"id: %d\n\n" % last])])
 
     def _text(self, tx: int, snapshot: Snapshot, wish: Wish) -> bytes:
+        ever: Mapping[str, frozenset[str]] = {} if wish.sight.level == "open" else self._twin.sensitive.keys()
+        by_now = (tx, sum(map(len, ever.values())))
+
         def make() -> bytes:
-            news = self._news.get(tx, lambda: news_of(self._twin.store.places(tx)))
+            news = self._news.get(by_now, lambda: news_of(self._twin.store.places(tx), ever))
             return in_words(news, wish, snapshot)
 
-        return self._texts.get((tx, wish), make)
+        return self._texts.get((by_now, wish), make)
 
 
 def _nothing() -> None:

@@ -19,6 +19,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from twin.errors import NotFound, Unavailable
+from twin.store.private import FOLDER_MODE, close_to_others, make_folder
 from twin.writers.disk import unwritable
 
 Status = Literal["reading", "examining", "ready", "faulty", "failed", "applying", "applied"]
@@ -117,7 +118,9 @@ class Pending:
         number = secrets.token_hex(8)
         new = self.folder / f"{NEW}{number}"
         try:
-            new.mkdir(parents=True)
+            make_folder(self.folder)
+            close_to_others(self.folder)
+            new.mkdir(FOLDER_MODE)
             with (new / CONTENT).open("xb") as kept:
                 shutil.copyfileobj(content, kept, 1 << 20)
             (new / REQUEST).write_bytes(orjson.dumps(form.model_dump()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from twin.access import ANONYMOUS
 from twin.api.proxies import network_of
 from twin.api.refusals import Refusal, Refuse, answer
 from twin.errors import BadParameter, Words
@@ -130,11 +131,17 @@ def wrong_too_often(wait_s: int) -> Refusal:
 
 def caller_key(scope: Scope) -> str:
     """Who is counted: a key or token by its caller, else the address; empty for this machine where all is open."""
+    if known := known_caller(scope):
+        return known
     caller = scope.get("caller")
-    if caller is not None and not caller.is_open and caller.id != "anonymous":
-        return f"id {caller.id}"
     address = caller_address(scope)
     return "" if (caller is None or caller.is_open) and is_this_machine(address) else address
+
+
+def known_caller(scope: Scope) -> str:
+    """Whose key or token was shown, by itself or by a session; empty where nobody said who he is."""
+    caller = scope.get("caller")
+    return "" if caller is None or caller.is_open or caller.id == ANONYMOUS.id else f"id {caller.id}"
 
 
 def caller_address(scope: Scope) -> str:

@@ -11,16 +11,15 @@ from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
-import orjson
 import shapely
 from numpy.typing import NDArray
 
 from twin.access import Caller
 from twin.cells import NO_CELL, cell_polygons, points_to_cells
-from twin.layers import LAYERS
 from twin.layers.coarse import RESOLUTION, coarse_places, within
 from twin.model import Area, LngLat, Transaction
 from twin.ports import PlaceTouched
+from twin.sensitive import is_sensitive
 
 N_KEYS = 20
 """More keys than that are counted, not named."""
@@ -28,16 +27,6 @@ N_KEYS = 20
 Boxes = NDArray[np.float64]
 """(n, 4) west, south, east, north in degrees, EPSG:4326; NaN = no place."""
 Level = Literal["open", "cleared", "planner", "public"]
-
-
-def is_sensitive(layer: str, attributes: bytes) -> bool:
-    """Whether a thing of that layer with those attributes (JSON) is one whose exact place is not for everybody; where that
-    cannot be said, it is."""
-    kind = LAYERS.get(layer)
-    if kind is None or not kind.sensitive or not kind.sensitive_where:
-        return kind is None or kind.sensitive
-    known = orjson.loads(attributes)
-    return any(known.get(name) is None or known[name] in values for name, values in kind.sensitive_where.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +115,19 @@ class News:
     layers: tuple[Touched, ...]
 
 
-def news_of(found: tuple[Transaction, Iterable[PlaceTouched]]) -> News:
-    """From what ``Store.places`` says."""
+def news_of(found: tuple[Transaction, Iterable[PlaceTouched]], ever: Mapping[str, frozenset[str]]) -> News:
+    """From what ``Store.places`` says, and the keys of what was ever sensitive, by layer."""
     transaction, rows = found
-    layers = (touched(layer, list(group)) for layer, group in groupby(rows, itemgetter(0)))
+    layers = (touched(layer, list(group), ever.get(layer, frozenset())) for layer, group in groupby(rows, itemgetter(0)))
     return News(transaction.tx, transaction.at, tuple(layers))
 
 
-def touched(layer: str, rows: list[PlaceTouched]) -> Touched:
-    """What rows of one layer, sorted by key, say. A key is sensitive if one of its versions is."""
+def touched(layer: str, rows: list[PlaceTouched], ever: frozenset[str] = frozenset()) -> Touched:
+    """What rows of one layer, sorted by key, say. A key is sensitive if one of its versions is, here or ``ever``."""
     owners = np.cumsum([i > 0 and row[1] != rows[i - 1][1] for i, row in enumerate(rows)])
     keys = tuple(dict.fromkeys(row[1] for row in rows))
     sensitive = np.zeros(len(keys), bool)
-    sensitive[owners[[is_sensitive(layer, row[5]) for row in rows]]] = True
+    sensitive[owners[[row[1] in ever or is_sensitive(layer, row[5]) for row in rows]]] = True
     places = np.array([(row[2], row[3]) for row in rows], np.float64).reshape(-1, 2)
     boxes = np.hstack([places, places])
     shaped = [i for i, row in enumerate(rows) if row[4] is not None]

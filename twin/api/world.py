@@ -19,7 +19,6 @@ from twin.engine import Twin
 from twin.following import Follower
 from twin.kept import Kept
 from twin.layers import LAYERS, LayerType
-from twin.layers.coarse import sensitive_rows
 from twin.model import LayerTable, Snapshot
 from twin.seen import Seen
 from twin.settings import Settings
@@ -110,16 +109,12 @@ class World:
             return seen
         key = (whole.id, whole.as_of, whole.known_at, caller.areas, seen.sight)
         return self.seen.get(
-            key, lambda: Seen(Caller("", caller.role, caller.areas), whole, self._sensitive_now(whole))
+            key, lambda: Seen(Caller("", caller.role, caller.areas), whole, self._ever_sensitive(whole))
         )
 
-    def _sensitive_now(self, whole: Snapshot) -> dict[str, frozenset[str]]:
-        """Keys of what is sensitive at present, of layers of which only some things are; none for the present itself."""
-        if whole.is_present:
-            return {}
-        tables = self.twin.snapshot().layers
-        kinds = [kind for kind in LAYERS.values() if kind.sensitive_where]
-        return {k.name: frozenset(tables[k.name].frame["key"][sensitive_rows(k, tables[k.name])]) for k in kinds}
+    def _ever_sensitive(self, whole: Snapshot) -> Mapping[str, frozenset[str]]:
+        """Keys of what was ever sensitive, of layers of which only some things are; none for the present itself."""
+        return {} if whole.is_present else self.twin.sensitive.keys()
 
     def updated(self, snapshot: Snapshot) -> datetime | None:
         """When something was last recorded, as far as the snapshot knows."""

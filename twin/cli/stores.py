@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
 from twin.errors import InvalidInput, NotFound
 from twin.store import SqlStore, open_store, shown
-from twin.store.address import SQLITE
+from twin.store.address import SQLITE, is_postgres
+
+if TYPE_CHECKING:
+    from twin.settings import Settings
+    from twin.store.access import SqliteAccess
 
 
 def open_kept(url: str) -> SqlStore:
@@ -48,18 +54,49 @@ def copy(door: Door, source: str, target: str) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("to", type=click.Path(path_type=Path))
 @pass_door
-def backup(door: Door, file: Path) -> None:
-    """Copy the store into FILE (SQLite) while it is in use. Nothing is overwritten."""
+def backup(door: Door, to: Path) -> None:
+    """Copy the twin, its keys and the audit of exact reads while they are in use. Nothing is overwritten.
+
+    TO is a folder that is there, which can then serve as data folder (TWIN_DATA), or a file: with b.sqlite keys and audit are in
+    b.access.sqlite beside it. Those of a twin in PostgreSQL are its database's: take pg_dump.
+    """
     from twin.store.copying import back_up
 
-    with closing(open_kept(door.settings.store_url)) as store:
-        back_up(store, file, lambda table, n: door.say(f"{table}：{n:,} 行", f"{table}: {n:,} rows"))
-    door.say(
-        f"已备份到 {file}。恢复：TWIN_STORE=sqlite:///{file}",
-        f"backed up to {file}. To use it: TWIN_STORE=sqlite:///{file}",
-    )
+    url = door.settings.store_url
+    with closing(open_kept(url)) as store, _own_access(door.settings) as access:
+        made = back_up(store, to, lambda table, n: door.say(f"{table}：{n:,} 行", f"{table}: {n:,} rows"), access)
+    files = "、".join(map(str, made)), " and ".join(map(str, made))
+    use = f"TWIN_DATA={to}" if to.is_dir() else f"TWIN_STORE=sqlite:///{to}"
+    door.say(f"已备份到 {files[0]}。使用此备份：{use}", f"backed up to {files[1]}. To use it: {use}")
+    if is_postgres(url):
+        door.say(
+            "密钥与审计在 PostgreSQL 中，不在此备份内：请另用 pg_dump 备份",
+            "keys and audit are in PostgreSQL and not in this backup: take pg_dump too",
+        )
+    elif access is None:
+        said = _access_path(door.settings)
+        door.say(f"没有 {said}：此备份不含密钥与审计", f"there is no {said}: this backup holds no keys and no audit")
+
+
+def _access_path(settings: Settings) -> Path:
+    from twin.store.access import FILE
+
+    return settings.data / FILE
+
+
+@contextmanager
+def _own_access(settings: Settings) -> Iterator[SqliteAccess | None]:
+    """Keys and audit where they are in a file of their own; None where there is none, which then is not made."""
+    from twin.store.access import SqliteAccess
+
+    path = _access_path(settings)
+    if is_postgres(settings.store_url) or not path.is_file():
+        yield None
+        return
+    with closing(SqliteAccess(path)) as access:
+        yield access
 
 
 @click.command()

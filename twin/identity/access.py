@@ -15,11 +15,12 @@ from twin.errors import TwinError, Unauthenticated
 from twin.identity.chain import Entry
 from twin.identity.keys import PREFIX, Key, Session, csrf_of, hashed, is_of, new_session_id, parted
 from twin.identity.ledger import Ledger
-from twin.identity.tokens import Tokens
+from twin.identity.tokens import Tokens, ended
 
 LOOK_EVERY_S = 0.5
 """For so long a key that was revoked elsewhere may still be taken."""
 SESSION_FOR = timedelta(hours=12)
+"""Or less: no session outlasts the key or the token that opened it."""
 PUT_OFF_AFTER = timedelta(minutes=10)
 """A session that slides is written anew no more often."""
 N_SESSIONS = 4096
@@ -211,22 +212,28 @@ class Access:
         if key is None:
             raise _signed_out()
         self._refuse_ended(key)
-        return Shown(key.caller, "session", key.name, csrf, session.expires_at)
+        until = min(session.expires_at, key.expires_at or session.expires_at)
+        return Shown(key.caller, "session", key.name, csrf, until)
 
     def sign_in(self, text: str) -> tuple[str, Shown]:
         """A new session by a key or a token: its id, for the cookie, and who it is. Asks the store.
 
         A session by a key slides and is worth what the key is worth at the time; one by a token, whose role nobody looks at
-        again, is over after twelve hours.
+        again, is over with the token (clocks that differ give it no more), at the latest after twelve hours.
 
         Raises:
-            Unauthenticated: as by_bearer. Unavailable: the store.
+            Unauthenticated: as by_bearer, or the token has ended by our clock. Unavailable: the store.
         """
         self.look()
         shown = self.by_bearer(text)
         key = shown.caller.id.removeprefix("key:") if shown.via == "key" else ""
         session_id, now = new_session_id(), self.clock()
-        session = Session(hashed(session_id), key, shown.caller, shown.name, now + SESSION_FOR, slides=bool(key))
+        until = now + SESSION_FOR
+        if not key and shown.expires_at is not None:
+            until = min(until, shown.expires_at)
+            if until <= now:
+                raise ended()
+        session = Session(hashed(session_id), key, shown.caller, shown.name, until, slides=bool(key))
         self.store.add_session(session, now)
         return session_id, self._of(session, session_id)
 

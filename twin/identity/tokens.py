@@ -68,7 +68,7 @@ class Tokens:
         found = self._kept.get(hashlib.sha256(token.encode()).digest(), lambda: self._verified(token))
         now = self._clock().timestamp()
         if now >= found.expires_at.timestamp() + self._leeway_s:
-            raise refused("令牌已过期，请重新登录", "the token has expired: sign in again")
+            raise ended()
         if now < found.not_before.timestamp() - self._leeway_s:
             raise refused("令牌尚未生效", "the token is not valid yet")
         return found
@@ -177,6 +177,10 @@ def moment(claims: Mapping[str, Any], name: str) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         raise refused(f"令牌的 {name} 不是时间", f"the token's {name} is no time") from None
+
+
+def ended() -> Unauthenticated:
+    return refused("令牌已过期，请重新登录", "the token has expired: sign in again")
 
 
 def refused(zh: str, en: str) -> Unauthenticated:

@@ -5,7 +5,6 @@ Implements ``twin.identity.AccessStore``, and what ``twin keys`` and ``twin audi
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,9 @@ from twin.errors import InvalidInput, NotFound, TwinError, Unavailable
 from twin.identity.chain import FIELDS, GENESIS, Entry, Row, chained
 from twin.identity.keys import Key, Session
 from twin.store import access_schema as t
+from twin.store.private import close_database, make_file, make_folder
 from twin.store.schema import text_time
-from twin.store.sqlite import GENERAL, HINTS, sqlite_engine
+from twin.store.sqlite import GENERAL, HINTS, copy_file, sqlite_engine
 from twin.times import stored_time
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ FILE = "access.sqlite"
 AUDITING = 7_305_112_310_113
 """The advisory lock of the one who changes keys or adds to the audit."""
 N_AT_ONCE = 2000
-OWNER_ONLY = 0o600
 
 
 class AccessTables(ABC):
@@ -204,9 +203,17 @@ class SqliteAccess(AccessTables):
         except BaseException:
             engine.dispose()
             raise
+        if path is not None:
+            close_database(path)
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def copy_to(self, to: Path) -> None:
+        """An online copy. Raises OSError where it cannot be written or ``to`` exists, Unavailable where this cannot be read."""
+        assert self.path is not None
+        with self._words():
+            copy_file(self.path, to)
 
     def _lock(self, c: sa.Connection) -> None:
         """The engine's BEGIN IMMEDIATE has done it."""
@@ -242,8 +249,8 @@ class PostgresAccess(AccessTables):
 
 def _make_file(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, OWNER_ONLY))
+        make_folder(path.parent)
+        make_file(path)
     except OSError as reason:
         raise Unavailable(
             f"无法创建访问控制文件 {path}：{reason}", f"cannot make the file of keys and audit {path}: {reason}"

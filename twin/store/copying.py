@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import sqlalchemy as sa
 
 from twin.errors import Conflict, NotFound, Unavailable
 from twin.store import schema as t
+from twin.store.access import FILE as ACCESS_FILE
+from twin.store.access import SqliteAccess
 from twin.store.queries import head_of
 from twin.store.sql import SqlStore
 from twin.store.sqlite import SqliteStore, copy_file
 
+FILE = "twin.sqlite"
 N_AT_ONCE = 5000
 PLAIN_MARSHAL = 2
 """The last format that writes equal values as equal bytes."""
@@ -72,26 +76,52 @@ def _chunks(c: sa.Connection, table: sa.Table) -> Iterator[list[tuple[Any, ...]]
             yield [tuple(row) for row in part]
 
 
-def back_up(store: SqlStore, to: Path, tell: Callable[[str, int], None]) -> None:
-    """An online copy in a SQLite file of its own: page by page of a SQLite file, row by row of PostgreSQL.
+def back_up(
+    store: SqlStore, to: Path, tell: Callable[[str, int], None], access: SqliteAccess | None = None
+) -> tuple[Path, ...]:
+    """An online copy of a twin in a SQLite file, and of keys and audit beside it; all of it, or nothing.
+
+    Args:
+        to: the twin's file, ``b.sqlite``; keys and audit are then in ``b.access.sqlite``. Or a folder, for both under the names
+            that they have in a data folder.
+        access: keys and audit where they are in a file of their own.
+
+    Returns:
+        The files made, for their owner only.
 
     Raises:
-        Conflict: there is a file already. NotFound: its folder is not there.
-        Unavailable: something cannot be read or written; then there is no file.
+        Conflict: there is such a file already. NotFound: its folder is not there.
+        Unavailable: something cannot be read or written; then there is no new file.
     """
+    twin, keys = (to / FILE, to / ACCESS_FILE) if to.is_dir() else (to, to.with_name(f"{to.stem}.access{to.suffix}"))
+    for target in (twin, keys):
+        _refuse_existing(target)
+    _copy_twin(store, twin, tell)
+    if access is None:
+        return (twin,)
+    try:
+        _written(keys, access.copy_to)
+    except BaseException:
+        twin.unlink()
+        raise
+    return twin, keys
+
+
+def _refuse_existing(to: Path) -> None:
     if to.exists():
         raise Conflict(
             f"{to} 已存在，未覆盖。请换一个文件名", f"{to} exists and was not overwritten. Choose another name"
         )
     if not to.parent.is_dir():
         raise NotFound(f"没有文件夹 {to.parent}", f"there is no folder {to.parent}")
-    with store.words():
-        if isinstance(store, SqliteStore):
-            try:
-                copy_file(store.path, to)
-            except OSError as reason:
-                raise Unavailable(f"无法写入 {to}：{reason}", f"cannot write {to}: {reason}") from None
-            return
+
+
+def _copy_twin(store: SqlStore, to: Path, tell: Callable[[str, int], None]) -> None:
+    """Page by page of a SQLite file, row by row of PostgreSQL."""
+    if isinstance(store, SqliteStore):
+        with store.words():
+            _written(to, partial(copy_file, store.path))
+        return
     part = to.with_name(f"{to.name}.part")
     try:
         target = SqliteStore(part)
@@ -101,3 +131,10 @@ def back_up(store: SqlStore, to: Path, tell: Callable[[str, int], None]) -> None
     finally:
         for left in ("", "-wal", "-shm"):
             part.with_name(part.name + left).unlink(missing_ok=True)
+
+
+def _written(to: Path, write: Callable[[Path], None]) -> None:
+    try:
+        write(to)
+    except OSError as reason:
+        raise Unavailable(f"无法写入 {to}：{reason}", f"cannot write {to}: {reason}") from None

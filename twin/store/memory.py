@@ -67,6 +67,11 @@ class MemoryStore:
             held = [v for v in self._held(tx) if not _is_valid(v.record, moment, moment)]
             return _rows(v for v in held if _is_valid(v.record, start, end))
 
+    def attributes(self, layer: str, after: int) -> list[tuple[str, bytes]]:
+        with self._lock:
+            found = ((key, v) for key, versions in self._versions.items() if key[0] == layer for v in versions)
+            return [(key[1], json_bytes(v.record.attributes)) for key, v in found if v.tx > after]
+
     def since(
         self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
     ) -> StoredNews | None:

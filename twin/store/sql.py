@@ -119,6 +119,12 @@ class SqlStore(ABC):
                 rows |= {layer: [row[:-1] for row in held] for layer, held in groupby(found, itemgetter(-1))}
         return rows
 
+    def attributes(self, layer: str, after: int) -> list[tuple[str, bytes]]:
+        columns = t.table_for(layer).c
+        wanted = sa.select(columns.key, columns.attributes).where(columns.layer == layer, columns.tx > after)
+        with self.reading() as c:
+            return [(key, said) for key, said in c.execute(wanted)]
+
     def since(
         self, head: int, as_of: datetime, was: datetime | None, most: int, *, back: bool = False
     ) -> StoredNews | None:

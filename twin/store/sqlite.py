@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from twin.errors import TwinError, Unavailable, Words
 from twin.store import schema as t
 from twin.store.migrations import FIRST_TABLES, is_version, migrate, not_ours, refuse_newer
+from twin.store.private import close_database, make_file, make_folder, opener
 from twin.store.sql import SqlStore
 
 BUSY_TIMEOUT_S = 10
@@ -36,7 +37,7 @@ GENERAL = Words("请用 twin check 检查", "look at it by twin check")
 
 
 class SqliteStore(SqlStore):
-    """A store in a file, made if absent (its folder too), migrated if older.
+    """A store in a file for its owner only, made if absent (its folder too), migrated if older.
 
     Raises:
         InvalidInput: the file is something else's database, or of a newer version.
@@ -48,11 +49,14 @@ class SqliteStore(SqlStore):
         engine = sqlite_engine(path)
         super().__init__(engine.execution_options(write=True), engine, str(path))
         _make_folder(path.parent)
+        with suppress(OSError):  # opening it says why
+            make_file(path)
         try:
             self._open()
         except BaseException:
             engine.dispose()
             raise
+        close_database(path)
 
     def _open(self) -> None:
         with self.words():
@@ -97,7 +101,7 @@ class SqliteStore(SqlStore):
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as reason:
         raise Unavailable(
             f"无法创建数据文件夹 {folder}：{reason}", f"cannot make the folder {folder}: {reason}"
@@ -150,14 +154,16 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def copy_file(path: Path, to: Path) -> None:
-    """An exact, checked copy of what is committed in a live file, while others write to it. Never over another file.
+    """An exact, checked copy of what is committed in a live file, while others write to it. Never over another file; for its
+    owner only.
 
     Raises:
         sqlite3.Error, OSError: it cannot be read or written, or ``to`` exists; nothing new is left at ``to``.
     """
-    with to.open("xb"):
+    with open(to, "xb", opener=opener):
         part = to.with_name(f"{to.name}.part")
     try:
+        make_file(part)
         with closing(_opened(path, "rw")) as source, closing(sqlite3.connect(part)) as target:
             source.backup(target)
             target.execute("PRAGMA journal_mode=DELETE")
@@ -188,7 +194,7 @@ def sole_server(path: Path) -> Iterator[None]:
     import fcntl
 
     _make_folder(path.parent)
-    with path.with_name(f"{path.name}.serving").open("a") as file:
+    with open(path.with_name(f"{path.name}.serving"), "a", opener=opener) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
