@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +29,10 @@ MIN_BYTES_PER_S = 1000.0
 UNCOUNTED = ("/healthz", "/readyz", "/metrics", "/events")
 """Asked while the server is full, too. Listeners to events are limited in number where they listen."""
 SIGN_IN = "/session"
+HEXES = "/tiles/coverage/"
+"""Tiles that are judgements, where a query asks for other ones than those that are kept."""
+TIMES = frozenset({"as_of", "known_at", "datetime"})
+MAY_BE_PAST = tuple(name.encode() for name in (*TIMES, "state"))
 BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -36,10 +41,13 @@ class Limits:
 
     Args:
         refuse: told the reason of each refusal, for the figures.
+        is_present: whether the ``state`` of a page is what holds now, so that it need not be looked for.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, refuse: Refuse) -> None:
-        self.app, self.refuse = app, refuse
+    def __init__(
+        self, app: ASGIApp, settings: Settings, refuse: Refuse, is_present: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self.app, self.refuse, self.is_present = app, refuse, is_present
         self.max_body, self.patience_s, self.handler_s = (
             settings.max_body_mib << 20,
             settings.patience_s,
@@ -71,7 +79,7 @@ class Limits:
             if wait_s:
                 await self._answer(wrong_too_often(wait_s), scope, receive, send)
                 return
-        lane = self.lanes.get(lane_of(scope["method"], path, scope.get("query_string", b"")))
+        lane = self.lanes.get(lane_of(scope["method"], path, scope.get("query_string", b""), self.is_present))
         if names.isdisjoint(BODY) and lane is None:
             await self.app(scope, receive, send)
             return
@@ -227,11 +235,19 @@ class Lane:
         return leave
 
 
-def lane_of(method: str, path: str, query: bytes) -> str:
-    """Which lane a question belongs in; none for what is quick."""
+def lane_of(method: str, path: str, query: bytes, is_present: Callable[[str], bool]) -> str:
+    """Which lane a question belongs in; none for what is quick. ``is_present`` says whether a page's ``state`` is what holds now."""
     if path.startswith("/coverage"):
         return "trial" if method == "POST" else "judging"
-    return "past" if any(name in query for name in (b"as_of=", b"known_at=", b"datetime=")) else ""
+    if not query:
+        return ""
+    if path.startswith(HEXES):
+        return "judging"
+    if b"%" not in query and not any(name in query for name in MAY_BE_PAST):
+        return ""
+    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    is_past = any(name in TIMES or (name == "state" and not is_present(text)) for name, text in said)
+    return "past" if is_past else ""
 
 
 def replayed(message: Message, then: Receive) -> Receive:

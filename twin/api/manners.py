@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from math import nan
 
 from fastapi import FastAPI
@@ -11,13 +12,14 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp
 
 from twin.api.connections import Patient, unread_bytes
+from twin.api.items_query import state_text
 from twin.api.limits import Limits
 from twin.api.logs import RequestLog
 from twin.api.metrics import Metrics, process_metrics
 from twin.api.proxies import Proxies
 from twin.api.rates import Rates
 from twin.api.security import Rim, Watcher, across_origins, origins_of
-from twin.api.world import World
+from twin.api.world import NOW, World
 from twin.errors import TwinError
 from twin.settings import Settings
 
@@ -35,7 +37,9 @@ def surround(app: FastAPI, settings: Settings, signed_in: Layer | None = None) -
 
     def layers(inner: ASGIApp) -> ASGIApp:
         limited = Rates(inner, settings, metrics.refuse)
-        limits = Limits(signed_in(limited) if signed_in else limited, settings, metrics.refuse)
+        limits = Limits(
+            signed_in(limited) if signed_in else limited, settings, metrics.refuse, partial(is_present, app.state)
+        )
         watch(metrics, limits)
         watch_world(metrics, app.state)
         watchers: list[Watcher] = [metrics, limits.note]
@@ -70,6 +74,17 @@ def watch_world(metrics: Metrics, state: State) -> None:
     metrics.watch(
         "event_listeners", "listeners to events", lambda: getattr(getattr(state, "feed", None), "n_listeners", 0)
     )
+
+
+def is_present(state: State, text: str) -> bool:
+    """Whether the ``state`` of a page is what holds now, as far as can be said without asking the store."""
+    world = getattr(state, "world", None)
+    if not isinstance(world, World) or not world.twin.followed:
+        return False
+    with suppress(TwinError):
+        snapshot = world.whole(NOW)
+        return text == state_text(snapshot.tx, snapshot.as_of)
+    return False
 
 
 def served_head(world: World) -> float:
