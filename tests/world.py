@@ -12,6 +12,9 @@ import shapely
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
+from twin.coverage import RULES
+from twin.coverage.result import Scene
+from twin.coverage.scope import Scope
 from twin.engine import Twin
 from twin.layers import LAYERS
 from twin.layers.tabulate import areas_of, row_of, table_of
@@ -101,3 +104,10 @@ def district(half_m: float = 5000, ring: BaseGeometry | None = None) -> list[Rec
     """A square district; the ring far away unless given."""
     far = ring if ring is not None else square(1000, (121.9, 31.5))
     return [area("310112", "district", square(half_m), "闵行区"), area("outer-ring", "zone", far, "外环以内")]
+
+
+def service_of(world: Snapshot, where: str | Scope = "310112", **parameters: object) -> Any:
+    """What the plan's charging rule says of an area: a ``ServiceEvaluation``, unless the layer is not there."""
+    clause, rule = PLAN.clause("charger-service"), RULES["charger-service"]
+    scope = where if isinstance(where, Scope) else Scope(world.areas[where])
+    return rule.evaluate(Scene(world, scope, clause), rule.read(clause.parameters, parameters))

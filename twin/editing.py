@@ -82,6 +82,12 @@ def timeline(twin: Twin, layer: str, key: str) -> list[tuple[int, Record]]:
     return sorted(held, key=lambda pair: pair[1].valid_from)
 
 
+def current_versions(held: Sequence[tuple[int, Record]], now: datetime) -> list[int]:
+    """Of a timeline, the versions that an edit may be based on: those that hold now, else all."""
+    present = [v for v, r in held if r.valid_from <= now and (r.valid_to is None or now < r.valid_to)]
+    return present or [v for v, _ in held]
+
+
 def create(twin: Twin, layer: str, wish: Wish, signed: Signed) -> Edited:
     """Add an asset. Without a ``key`` (an area: ``code``) it gets one.
 
@@ -283,8 +289,7 @@ def _refuse_rekeyed(kind: LayerType, key: str, wish: Wish) -> None:
 def _refuse_stale(held: Sequence[tuple[int, Record]], signed: Signed, now: datetime, layer: str, key: str) -> None:
     if signed.if_version is None:
         return
-    present = [v for v, r in held if r.valid_from <= now and (r.valid_to is None or now < r.valid_to)]
-    current = present or [v for v, _ in held]
+    current = current_versions(held, now)
     if signed.if_version not in current:
         raise Stale.of(layer, key, signed.if_version, current)
 

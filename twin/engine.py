@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from secrets import token_bytes
 from threading import RLock
 from typing import Any
 
@@ -59,6 +60,8 @@ class Twin:
         """Why the follower cannot."""
         self._others: Kept[Kept[OneAtATime]] = Kept(N_OTHERS)
         self.sensitive = EverSensitive(store)
+        self.secret = token_bytes(16)
+        """Keys the names of what is made for those who do not see all; servers of one twin share theirs."""
         self._tried: Kept[OneAtATime] = Kept(N_TRIED)
         self._scopes: Kept[Scope] = Kept(N_KEPT)
 

@@ -139,14 +139,21 @@ class Stale(Conflict):
     @classmethod
     def of(cls, layer: str, key: str, version: int | None, current: Sequence[int]) -> Stale:
         there = ", ".join(str(v) for v in current)
+        had, had_en = ("", "") if version is None else (f"所依据的版本为 {version}，", f"you had version {version}, ")
         now = f"现为版本 {there}" if there else "已不存在"
         now_en = f"it is at version {there} now" if there else "it is gone"
         error = cls(
-            f"{layer} {key} 已被他人修改：所依据的版本为 {version}，{now}。请重新读取后再改",
-            f"{layer} {key} was changed by somebody else: you had version {version}, {now_en}. Read it again",
+            f"{layer} {key} 已被他人修改：{had}{now}。请重新读取后再改",
+            f"{layer} {key} was changed by somebody else: {had_en}{now_en}. Read it again",
         )
         error.current = tuple(current)
         return error
+
+
+class AlreadyThere(Stale):
+    """An edit is wanted only where there is nothing yet, or not this version, and there is."""
+
+    code = "already-there"
 
 
 class RuleUnready(TwinError):

@@ -36,6 +36,8 @@ class Seen:
     whole: Snapshot
     elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
     """Of a snapshot of the past: keys, by layer, of what was ever sensitive."""
+    secret: bytes = field(default=b"", compare=False, repr=False)
+    """Keys the names of what is shown, which are hashes of what is not: who knows the rest could try what is missing."""
 
     @property
     def sight(self) -> Sight:
@@ -81,11 +83,13 @@ class Seen:
         layers = dict(self.whole.layers)
         sensitive = frozenset(name for name, kind in LAYERS.items() if kind.sensitive and len(layers[name]))
         for name in sensitive:
-            layers[name] = table_of(LAYERS[name], layers[name])
+            made = table_of(LAYERS[name], layers[name])
+            if made is not layers[name]:
+                layers[name] = replace(made, digest=made.digest and masked(made.digest, self.secret))
         said = way_name(what, self.sight, *self.caller.areas)
         return replace(
             self.whole,
-            id=f"{self.whole.id}-{said}",
+            id=f"{masked(self.whole.id, self.secret)}-{said}",
             layers=layers,
             coarse=sensitive,
             cut=sensitive if is_cut else frozenset(),
@@ -188,6 +192,11 @@ class Seen:
     def is_rounded(self, layers: frozenset[str], shape: BaseGeometry) -> bool:
         """Whether counts over an area are given as everybody may know them."""
         return self.is_sensitive(layers) and (self.sight == "public" or not self.covers(shape))
+
+
+def masked(name: str, secret: bytes) -> str:
+    """A name in place of a hash, told to those who do not see all that it is a hash of."""
+    return blake2b(name.encode(), digest_size=8, key=secret).hexdigest()
 
 
 def way_name(*parts: str) -> str:

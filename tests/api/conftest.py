@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -19,6 +20,11 @@ from twin.readers.plan_file import read_plan
 from twin.readers.raster import read_grid
 from twin.settings import Settings
 from twin.store.memory import MemoryStore
+
+if TYPE_CHECKING:  # they import this module
+    from tests.api.guarded import Guarded
+    from tests.api.importing import Served
+    from tests.api.withheld import As
 
 BORN = datetime(2024, 5, 1, tzinfo=UTC)
 NOW = datetime(2025, 12, 31, 4, tzinfo=UTC)
@@ -94,16 +100,22 @@ class InProcess(httpx.BaseTransport):
 
 
 @pytest.fixture(scope="session")
-def make() -> Iterator[Make]:
+def portal() -> Iterator[BlockingPortal]:
+    """To the event loop on which every app runs."""
+    with start_blocking_portal() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def make(portal: BlockingPortal) -> Make:
     """Makes a client of an app over a store."""
-    with start_blocking_portal() as portal:
 
-        def client_over(store: MemoryStore, **more: Any) -> Client:
-            settings = Settings(store="memory:", **more)
-            app = create_app(Twin(store, read_plan(settings.plan), read_grid, lambda: NOW), settings)
-            return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
+    def client_over(store: MemoryStore, **more: Any) -> Client:
+        settings = Settings(store="memory:", **more)
+        app = create_app(Twin(store, read_plan(settings.plan), read_grid, lambda: NOW), settings)
+        return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
 
-        yield client_over
+    return client_over
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +128,29 @@ def client(make: Make) -> Client:
 def empty(make: Make) -> Client:
     """A store that holds nothing."""
     return make(MemoryStore())
+
+
+@pytest.fixture
+def world(portal: BlockingPortal) -> Iterator[Guarded]:
+    """A tiny app behind the identity layer."""
+    from tests.api.guarded import Guarded
+
+    made = Guarded(portal)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def here(make: Make, tmp_path: Path) -> Served:
+    """The small world over a data folder of its own."""
+    from tests.api.importing import Served
+
+    return Served(make, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def gate() -> As:
+    """The town with secret places; nothing writes to it."""
+    from tests.api.withheld import gate_over, rows
+
+    return gate_over(rows())

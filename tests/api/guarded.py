@@ -104,3 +104,7 @@ async def stream(request: Request) -> Response:
 
     request.scope["exact_reads"].append(ExactRead("cameras", "first", 2))
     return StreamingResponse(parts())
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {text}"}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from tests.layers.test_filtering import CAMERAS, TABLE, camera, conditions, op, prop, table_with
+from tests.layers.filtered import CAMERAS, TABLE, camera, conditions, op, prop, table_with
 from twin.api.collections import schema
 from twin.api.cql import FUNCTIONS, MAX_TEXT, degrees_of, parse_filter
 from twin.api.crs import crs_of

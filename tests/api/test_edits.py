@@ -131,7 +131,7 @@ def test_if_match_can_be_made_a_must(make):
         ({"json": feature(extra="x"), "headers": GEOJSON}, 400, "object"),
         ({"json": feature(n_connectors=-1, max_power_kw="much"), "headers": GEOJSON}, 400, "max_power_kw"),
         ({"json": feature(name="x"), "headers": {**GEOJSON, "if-match": "soon"}}, 400, "ETag"),
-        ({"json": feature(name="x"), "headers": {**GEOJSON, "if-match": f'"v{"9" * 6000}"'}}, 400, "ETag"),
+        ({"json": feature(name="x"), "headers": {**GEOJSON, "if-match": f'"v{"9" * 6000}"'}}, 412, "stale"),
         ({"json": {**feature(), "id": "east"}, "headers": GEOJSON}, 400, "address"),
         ({"json": {**feature(), "id": True}, "headers": GEOJSON}, 400, "text"),
         ({"json": feature(name=["x"]), "headers": GEOJSON}, 400, "single"),

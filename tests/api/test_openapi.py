@@ -164,7 +164,7 @@ def test_every_operation_declares_its_answer_and_every_problem(document: dict[st
         assert {str(status) for _, status in STATUS} <= set(said["responses"]), path
         assert any(status.startswith("2") for status in said["responses"]), (method, path)
         assert "422" not in said["responses"] or "Problem" in str(said["responses"]["422"])
-        assert said["responses"]["default"]["content"].keys() == {"application/problem+json"}
+        assert said["responses"]["default"]["content"].keys() == {"application/problem+json", "text/html"}
 
 
 @pytest.mark.parametrize(

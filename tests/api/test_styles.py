@@ -104,8 +104,23 @@ def test_points_are_counts_below_zoom_13_and_themselves_from_there_on(styles: di
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_s_style_draws_its_hexes(client: Client, styles: dict[str, dict[str, Any]], rule: str) -> None:
     (source,) = styles[rule]["sources"].values()
-    assert client.get(source["tiles"][0].format(z=10, x=COLUMN, y=ROW)).status_code == 200
+    tilejson = client.get(source["url"]).json()
+    assert client.get(tilejson["tiles"][0].format(z=10, x=COLUMN, y=ROW)).status_code == 200
+    assert [entry["id"] for entry in tilejson["vector_layers"]] == [rule]
     assert styles[rule]["layers"][1]["source-layer"] == rule
+
+
+def test_styles_ask_only_for_fields_that_the_tiles_have(client: Client, styles: dict[str, dict[str, Any]]) -> None:
+    n_asked = 0
+    for name in (*LAYERS, *RULES):
+        (source,) = styles[name]["sources"].values()
+        (described,) = client.get(source["url"]).json()["vector_layers"]
+        for layer in styles[name]["layers"]:
+            values = (*layer["paint"].values(), layer.get("filter"))
+            asked = {e[1] for value in values for e in expressions(value) if e[0] in ("get", "has")}
+            assert asked <= set(described["fields"]), (name, layer["id"])
+            n_asked += len(asked)
+    assert n_asked > len(RULES)
 
 
 def test_a_density_breaks_exactly_at_its_target(styles: dict[str, dict[str, Any]]) -> None:

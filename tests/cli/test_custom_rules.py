@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import loaded, run  # noqa: F401  (fixtures)
+from tests.postgis import free_port
 
 EXAMPLE = (Path(__file__).parents[2] / "geodata" / "rules-example.toml").read_text("utf-8")
 FAULTY = (
@@ -23,14 +23,14 @@ LINES = {
 
 
 @pytest.fixture
-def rules(run, tmp_path: Path) -> Path:  # noqa: F811
+def rules(run, tmp_path: Path) -> Path:
     """The folder of rules in the data folder, empty."""
     folder = tmp_path / "var" / "rules"
     folder.mkdir(parents=True)
     return folder
 
 
-def test_a_fine_rule_file_says_how_many_clauses_it_has(run, tmp_path: Path):  # noqa: F811
+def test_a_fine_rule_file_says_how_many_clauses_it_has(run, tmp_path: Path):
     (tmp_path / "mine.toml").write_text(EXAMPLE, "utf-8")
     checked = run("rules", "--check", "mine.toml")
     assert checked.exit_code == 0
@@ -41,7 +41,7 @@ def test_a_fine_rule_file_says_how_many_clauses_it_has(run, tmp_path: Path):  # 
     assert not (tmp_path / "var").exists()
 
 
-def test_all_faults_of_a_rule_file_are_told_with_their_lines_in_both_languages(run, tmp_path: Path, monkeypatch):  # noqa: F811
+def test_all_faults_of_a_rule_file_are_told_with_their_lines_in_both_languages(run, tmp_path: Path, monkeypatch):
     (tmp_path / "mine.toml").write_text(FAULTY, "utf-8")
     checked = run("rules", "--check", "mine.toml")
     assert (checked.exit_code, checked.stdout, len(LINES)) == (2, "", 3)
@@ -57,11 +57,11 @@ def test_all_faults_of_a_rule_file_are_told_with_their_lines_in_both_languages(r
     assert "是否指 having" in run("rules", "--check", "mine.toml").stderr
 
 
-def test_a_rule_file_that_is_not_there_is_not_found(run):  # noqa: F811
+def test_a_rule_file_that_is_not_there_is_not_found(run):
     assert run("rules", "--check", "nowhere.toml").exit_code == 3
 
 
-def test_a_clause_in_the_folder_of_rules_is_listed_and_judged(loaded, rules: Path):  # noqa: F811
+def test_a_clause_in_the_folder_of_rules_is_listed_and_judged(loaded, rules: Path):
     text = EXAMPLE.replace("example-fast-charging", "fast").replace(
         "max_power_kw = { min = 60 }", "n_connectors = { min = 10 }"
     )
@@ -76,7 +76,7 @@ def test_a_clause_in_the_folder_of_rules_is_listed_and_judged(loaded, rules: Pat
     assert loaded("cover", "example-water-and-environment-sensors").exit_code == 0
 
 
-def test_another_folder_of_rules_may_be_named_and_must_be_there(loaded, rules: Path, tmp_path: Path, monkeypatch):  # noqa: F811
+def test_another_folder_of_rules_may_be_named_and_must_be_there(loaded, rules: Path, tmp_path: Path, monkeypatch):
     (rules / "ignored.toml").write_text("no = toml = at all", "utf-8")
     monkeypatch.setenv("TWIN_RULES", "elsewhere")
     assert loaded("rules").exit_code == 3
@@ -88,7 +88,7 @@ def test_another_folder_of_rules_may_be_named_and_must_be_there(loaded, rules: P
 @pytest.mark.parametrize(
     "command", [("cover", "charger-service"), ("serve", "--port", "1"), ("rules",)], ids=lambda c: c[0]
 )
-def test_a_faulty_rule_file_is_refused_by_everything_that_judges_with_all_faults(loaded, rules: Path, command):  # noqa: F811
+def test_a_faulty_rule_file_is_refused_by_everything_that_judges_with_all_faults(loaded, rules: Path, command):
     (rules / "mine.toml").write_text(FAULTY, "utf-8")
     (rules / "other.toml").write_text("x = ", "utf-8")
     if command[0] == "serve":
@@ -99,7 +99,7 @@ def test_a_faulty_rule_file_is_refused_by_everything_that_judges_with_all_faults
     assert "other.toml:1" in refused.stderr
 
 
-def test_a_file_is_checked_beside_the_others_and_replaces_one_of_its_name(rules: Path, tmp_path: Path, run):  # noqa: F811
+def test_a_file_is_checked_beside_the_others_and_replaces_one_of_its_name(rules: Path, tmp_path: Path, run):
     (rules / "mine.toml").write_text(EXAMPLE, "utf-8")
     (tmp_path / "mine.toml").write_text(EXAMPLE, "utf-8")
     assert run("rules", "--check", "mine.toml").exit_code == 0
@@ -108,11 +108,3 @@ def test_a_file_is_checked_beside_the_others_and_replaces_one_of_its_name(rules:
     again = run("rules", "--check", "again.toml")
     assert again.exit_code == 2
     assert "mine.toml:" in again.stderr
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from tests.store.auditor import entry
 from twin.cli import main, serving
@@ -25,17 +25,6 @@ AREAS = {
         "geometry": {"type": "Polygon", "coordinates": [[[121.3, 31.0], [121.4, 31.0], [121.4, 31.1], [121.3, 31.1], [121.3, 31.0]]]},
     }],
 }  # fmt: skip
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWIN_LANG", "en")
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, list(arguments))
-
-    return run
 
 
 def make_key(run: Any, *options: str) -> str:

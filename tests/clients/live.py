@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from tests.postgis import free_port
 from twin.engine import Twin
 from twin.model import LayerTable
 from twin.opening import open_twin
@@ -119,12 +119,6 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
         except urllib.error.URLError:
             time.sleep(0.1)
     raise TimeoutError(f"twin serve is not ready (exit code {server.poll()})")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(program: Path, *words: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -102,6 +102,23 @@ def test_opening_again_finds_everything(url: str) -> None:
         assert (again.all_keys(), len(list(again.rows()))) == ([key()], 1)
 
 
+def test_the_secret_is_the_same_for_all_servers_and_for_good_and_no_two_twins_share_one(url: str, tmp_path: Path) -> None:
+    with tables_at(url) as one, tables_at(url) as other:
+        secret = one.secret()
+        assert len(secret) == 16
+        assert other.secret() == secret
+    with tables_at(url) as again, tables_at(f"sqlite:///{tmp_path / 'else' / 'twin.sqlite'}") as elsewhere:
+        assert again.secret() == secret != elsewhere.secret()
+
+
+def test_tables_of_an_earlier_release_get_a_secret_when_they_are_opened(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'twin.sqlite'}"
+    with tables_at(url) as tables, tables._writing() as c:
+        c.exec_driver_sql("delete from access_state where name like 'secret-%'")
+    with tables_at(url) as tables:
+        assert len(tables.secret()) == 16
+
+
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     with closing(SqliteAccess(tmp_path / "in" / "access.sqlite")) as tables:
         tables.add_key(key())

@@ -30,6 +30,7 @@ from twin.api import (
 )
 from twin.api.allowed import check_allowed
 from twin.api.feed import Feed
+from twin.api.gdal_filter import PlusOfGdal
 from twin.api.identity import Identity
 from twin.api.language import language
 from twin.api.manners import surround
@@ -73,6 +74,8 @@ def create_app(twin: Twin, settings: Settings, access: Access | None = None) -> 
         dependencies=[Depends(check_allowed), Depends(known_parameters_only), Depends(language)],
         lifespan=following,
     )
+    if access is not None:
+        twin.secret = access.store.secret()
     app.state.world = World(twin, settings)
     app.state.access = access
     app.state.feed = Feed(twin, app.state.world.follower.listen)
@@ -82,6 +85,7 @@ def create_app(twin: Twin, settings: Settings, access: Access | None = None) -> 
         app.include_router(router)
     problems.install(app)
     app.openapi = lambda: docs.describe(app)  # type: ignore[method-assign]
+    app.add_middleware(PlusOfGdal)
     app.add_middleware(QuickItems)
     app.add_middleware(QuickTiles)
     surround(app, settings, (lambda inner: Identity(inner, access)) if access is not None else None)

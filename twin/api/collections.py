@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from twin.api.crs import CRS84, URIS
-from twin.api.encoded import bounds_of
+from twin.api.encoded import DIGITS, bounds_of
 from twin.api.wire import quality_to_json, time_text
 from twin.coverage.result import LABELS
-from twin.layers import Field, LayerType
+from twin.layers import LAYERS, Field, LayerType
 from twin.layers.own_columns import ASSUMED
 from twin.layers.quality import quality_in
 from twin.model import LayerTable, Snapshot, Source
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
+SENSITIVE_DEG = 0.01
+"""About a kilometre: more than a cell of the centres at which sensitive things are shown."""
 GEOMETRY = {"point": "geometry-point", "line": "geometry-any", "polygon": "geometry-any"}
 """JSON Schema formats of OGC API Features Part 5. Lines and polygons may have many parts, or an area be a line."""
 TYPES: dict[str, dict[str, Any]] = {
@@ -83,11 +85,22 @@ def describe(layer: LayerType, snapshot: Snapshot, updated: datetime | None, lan
     return {**body, "extent": known} if known else body
 
 
-def extent(table: LayerTable) -> list[float] | None:
-    """West, south, east, north of all features; None if none has a place."""
-    bounds = bounds_of(table.lnglat if table.geometry is None else table.geometry)
-    located = bounds[~np.isnan(bounds[:, 0])]
-    return [*located[:, :2].min(axis=0).tolist(), *located[:, 2:].max(axis=0).tolist()] if len(located) else None
+def extent(table: LayerTable, edge: float = 90.0) -> list[float] | None:
+    """West, south, east, north of all features that reach between the parallels ``edge`` south and north; None if none does. Of a sensitive layer on the next lines of
+    ``SENSITIVE_DEG`` around: the exact place of a single thing is not told with a document about all."""
+
+    def find() -> list[float] | None:
+        bounds = bounds_of(table.lnglat if table.geometry is None else table.geometry)
+        located = bounds[(bounds[:, 1] <= edge) & (bounds[:, 3] >= -edge)]
+        if not len(located):
+            return None
+        low, high = located[:, :2].min(axis=0), located[:, 2:].max(axis=0)
+        if LAYERS[table.layer].sensitive:
+            low, high = np.floor(low / SENSITIVE_DEG), np.ceil(high / SENSITIVE_DEG)
+            low, high = np.round(low * SENSITIVE_DEG, DIGITS), np.round(high * SENSITIVE_DEG, DIGITS)
+        return [*low.tolist(), *high.tolist()]
+
+    return table.keep(("extent", edge), find)
 
 
 def spatial_extent(table: LayerTable) -> dict[str, Any] | None:

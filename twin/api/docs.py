@@ -19,6 +19,7 @@ from twin.api.crs import URIS
 from twin.api.html import HTML
 from twin.api.landing import OPENAPI, STYLE
 from twin.api.openapi30 import operations, to_30
+from twin.api.own_paths import add_own_paths
 from twin.api.problems import MEDIA_TYPE, STATUS
 from twin.api.replies import GEOJSON, JSON, MVT, SCHEMA_JSON, Packed, json_reply, packed_reply, reply, url
 from twin.coverage import RULES
@@ -62,6 +63,16 @@ PROBLEM = {
         },
     },
 }
+PROBLEM_CONTENT: dict[str, Any] = {
+    MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}},
+    HTML: {"schema": {"type": "string"}},
+}
+MEANINGS = {str(status): (kind.__doc__ or kind.__name__).partition("\n")[0] for kind, status in STATUS}
+PROBLEMS = {
+    status: {"description": meaning, "content": PROBLEM_CONTENT}
+    for status, meaning in {**MEANINGS, "default": "a problem"}.items()
+}
+"""What every operation may answer instead."""
 SECURITY: dict[str, dict[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, or a token of the single sign-on (JWT)"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "an API key"},
@@ -95,8 +106,8 @@ EMPTY_TILE = {"description": "No feature there"}
 PART = {"description": "The range of bytes that was asked"}
 UNCHANGED = {"description": "What If-None-Match names still holds"}
 BBOX: dict[str, Any] = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}
-KEPT = ("/items/{key}", "/schemas/{name}", "/bulk.{ending}")
-"""Ends of paths whose answers have an ETag."""
+NEVER_KEPT = ("/imports", "/session", "/events")
+"""Beginnings of paths whose answers have no ETag."""
 CRS_PARAMETERS = (("query", "crs"), ("query", "bbox-crs"), ("query", "filter-crs"))
 OPERATION_IDS = {"/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}": ".collection.vector.getTile"}
 """Those that OGC API Tiles prescribes and the route does not give."""
@@ -167,12 +178,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         document = to_30(document)
         document["components"]["schemas"]["Problem"] = PROBLEM
-        document["components"]["securitySchemes"] = SECURITY
+        document["components"] |= {"securitySchemes": SECURITY, "responses": {**PROBLEMS}}
         document["security"] = [{}, *({name: []} for name in SECURITY)]
         for path, method, operation in operations(document):
             _mend(path, method, operation)
         known = {"layer": list(LAYERS), "rule": [clause.id for clause in app.state.world.twin.plan.clauses]}
         _name_known(document, known)
+        add_own_paths(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -188,10 +200,7 @@ def _mend(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     _say_media(path, method, operation)
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for kind, status in STATUS:
-        responses[str(status)] = {"description": (kind.__doc__ or kind.__name__).partition("\n")[0], "content": content}
-    responses["default"] = {"description": "a problem", "content": content}
+    responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in PROBLEMS}
 
 
 def _say_media(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -210,7 +219,7 @@ def _say_media(path: str, method: str, operation: dict[str, Any]) -> None:
         responses["204"] = EMPTY_TILE
     if "/bulk." in path:
         responses["206"] = PART
-    if method == "get" and (media == TILES or path.endswith(KEPT)):
+    if method == "get" and not path.startswith(NEVER_KEPT):
         responses["304"] = UNCHANGED
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from json import JSONDecodeError
 from typing import Annotated, Any
@@ -19,9 +19,10 @@ from twin.api.allowed import author_of, check_layer
 from twin.api.encoded import encode_layer
 from twin.api.features import LayerName
 from twin.api.params import bad, moment
+from twin.api.preconditions import Preconditions, preconditions
 from twin.api.replies import GEOJSON, dumps, json_reply, url
 from twin.api.world import Served, View
-from twin.editing import Edited, Place, Signed, Wish, change, create, end, replace_asset, timeline
+from twin.editing import Edited, Place, Signed, Wish, change, create, current_versions, end, replace_asset, timeline
 from twin.errors import InvalidInput, MustMatch, NotFound, UnsupportedMedia, Words
 from twin.layers import LayerType, layer_named
 from twin.layers.tabulate import row_of, table_of
@@ -52,11 +53,11 @@ TAKES = {"requestBody": {"required": True, "content": {name: {"schema": FEATURE}
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Who asks, why, and based on which version."""
+    """Who asks and why, and for which versions the edit is meant."""
 
     signed: Signed
     correction: bool
-    is_matched: bool
+    preconditions: Preconditions
 
 
 async def _signed(
@@ -64,21 +65,18 @@ async def _signed(
     by: Annotated[str, Query(max_length=200, description="who edits; where people sign in, that is known")] = "api",
     reason: Annotated[str, Query(max_length=2000, description="why; needed for retiring and ending")] = "",
     correction: Annotated[bool, Query(description="the version that holds on that day never was so")] = False,
-    if_match: Annotated[str | None, Header(description='the version that the editor saw, as the ETag "v3"')] = None,
 ) -> Editor:
-    return Editor(Signed(author_of(request, by), reason, _version(if_match)), correction, if_match is not None)
+    return Editor(Signed(author_of(request, by), reason), correction, preconditions(request))
 
 
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"').removesuffix("-gz").removeprefix("v")
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise bad("header", "If-Match", if_match, '应为要素的 ETag，如 "v3"', 'must be the feature\'s ETag, as "v3"')
-    return int(text)
+async def _conditional(
+    if_match: Annotated[str | None, Header(description='the version that the editor saw, as the ETag "v3"; or several, or *')] = None,
+) -> None:  # fmt: skip
+    """Read by ``preconditions``, in as many lines as there are."""
 
 
 Editing = Annotated[Editor, Depends(_signed)]
+CONDITIONAL = [Depends(_conditional)]
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -122,29 +120,31 @@ def add_item(request: Request, world: Served, layer: LayerName, editor: Editing,
     return _told(request, edited, 201, {"location": url(request, path)})
 
 
-@router.put("/collections/{layer}/items/{key:path}", openapi_extra=TAKES)
+@router.put("/collections/{layer}/items/{key:path}", openapi_extra=TAKES, dependencies=CONDITIONAL)
 def replace_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
     """Give a feature new values altogether, from ``valid_from`` (now unless given) on."""
     _must_match(world, editor)
     _same_id(body, key)
     wish = _wish(body, whole=True)
     _check_reach(world, layer, key, wish)
-    edited = replace_asset(world.twin, layer, key, wish, editor.signed, correction=editor.correction)
+    signed = _based(world, layer, key, editor)
+    edited = replace_asset(world.twin, layer, key, wish, signed, correction=editor.correction)
     return _told(request, edited)
 
 
-@router.patch("/collections/{layer}/items/{key:path}", openapi_extra=TAKES)
+@router.patch("/collections/{layer}/items/{key:path}", openapi_extra=TAKES, dependencies=CONDITIONAL)
 def change_item(request: Request, world: Served, layer: LayerName, key: str, editor: Editing, body: Body) -> Response:
     """Change what is sent (a merge patch of the feature), from ``valid_from`` (now unless given) on."""
     _must_match(world, editor)
     _same_id(body, key)
     wish = _wish(body, whole=False)
     _check_reach(world, layer, key, wish)
-    edited = change(world.twin, layer, key, wish, editor.signed, correction=editor.correction)
+    signed = _based(world, layer, key, editor)
+    edited = change(world.twin, layer, key, wish, signed, correction=editor.correction)
     return _told(request, edited)
 
 
-@router.delete("/collections/{layer}/items/{key:path}", status_code=200)
+@router.delete("/collections/{layer}/items/{key:path}", status_code=200, dependencies=CONDITIONAL)
 def end_item(
     request: Request, world: Served, layer: LayerName, key: str, editor: Editing,
     at: Annotated[str | None, Query(description="from when it is no more, a date: from its beginning; default: now")] = None,
@@ -152,7 +152,8 @@ def end_item(
     """End a feature's validity, with a reason; its history stays."""
     _must_match(world, editor)
     _check_reach(world, layer, key, Wish({}))
-    return _told(request, end(world.twin, layer, key, moment(at, "at", day=time.min), editor.signed))
+    signed = _based(world, layer, key, editor)
+    return _told(request, end(world.twin, layer, key, moment(at, "at", day=time.min), signed))
 
 
 @router.get("/collections/{layer}/items/{key:path}/versions")
@@ -205,8 +206,20 @@ def _same_id(body: Mapping[str, Any], key: str) -> None:
 
 
 def _must_match(world: View, editor: Editor) -> None:
-    if world.settings.require_if_match and not editor.is_matched:
+    if world.settings.require_if_match and editor.preconditions.wanted is None:
         raise MustMatch('须以 If-Match 说明所依据的版本，如 "v3"', 'say the version you saw in If-Match, as "v3"')
+
+
+def _based(world: View, layer: str, key: str, editor: Editor) -> Signed:
+    """Who signs, with the version that the edit is based on, where one is asked for.
+
+    Raises:
+        NotFound: there is no such feature. Stale: the version that holds is not meant.
+    """
+    if editor.preconditions.are_none:
+        return editor.signed
+    current = current_versions(timeline(world.twin, layer, key), world.twin.now())
+    return replace(editor.signed, if_version=editor.preconditions.version(layer, key, current))
 
 
 def _wish(body: Mapping[str, Any], *, whole: bool) -> Wish:

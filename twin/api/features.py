@@ -16,7 +16,7 @@ from twin.api.crs import DEFAULT, crs_of, picked, picked_parts
 from twin.api.html import HTML, html_item, html_items, wants_html
 from twin.api.items_query import AskedItems, ItemsQuery, state_text
 from twin.api.params import Times
-from twin.api.replies import GEOJSON, JSON, dumps, has_already, link, reply
+from twin.api.replies import GEOJSON, JSON, dumps, link, reply
 from twin.api.wire import time_text
 from twin.api.world import Served, View
 from twin.errors import NotFound
@@ -50,7 +50,7 @@ def items_reply(request: Request, world: View, layer: str, asked: ItemsQuery) ->
     kind, snapshot = layer_named(layer), world.snapshot(asked.when)
     encoded = world.encoded(snapshot, kind)
     chosen = asked.select(kind, snapshot.layers[layer], encoded)
-    page, has_more = asked.page(chosen, encoded)
+    page, has_before, has_more = asked.page(chosen, encoded)
     world.read(layer, request.url.query, len(page))
     labels = _labels(world, snapshot, layer)
     tail = {
@@ -60,9 +60,12 @@ def items_reply(request: Request, world: View, layer: str, asked: ItemsQuery) ->
         "snapshot": snapshot.id,
         "labels": labels,
         "links": _page_links(
-            request, layer, asked, snapshot, encoded.ids[int(page[-1])] if has_more and len(page) else None
+            request, layer, asked, snapshot,
+            before=encoded.ids[int(page[0])] if has_before and len(page) else None,
+            after=encoded.ids[int(page[-1])] if has_more and len(page) else None,
+            is_first=not has_before,
         ),
-    }
+    }  # fmt: skip
     body = b"".join((COLLECTION, *picked_parts(encoded, encoded.places[page], asked.crs), b"],", dumps(tail)[1:]))
     if wants_html(request):
         return html_items(request, orjson.loads(body), labels)
@@ -77,26 +80,28 @@ def _labels(world: View, snapshot: Snapshot, layer: str) -> list[dict[str, str]]
 
 
 def _page_links(
-    request: Request, layer: str, asked: ItemsQuery, snapshot: Snapshot, last: str | None
-) -> list[dict[str, str]]:
+    request: Request, layer: str, asked: ItemsQuery, snapshot: Snapshot, *,
+    before: str | None, after: str | None, is_first: bool,
+) -> list[dict[str, str]]:  # fmt: skip
+    """``next`` goes on after a key, ``prev`` back before one, in the same state; ``first`` begins anew."""
     asked_for = request.query_params.multi_items()
-    kept = [(k, v) for k, v in asked_for if k not in ("offset", "limit", "after", "f", "state")]
+    kept = [(k, v) for k, v in asked_for if k not in ("offset", "limit", "after", "before", "f", "state")]
     path, form = f"/collections/{layer}/items", [(k, v) for k, v in asked_for if k == "f"]
     here: list[tuple[str, str | int]] = [("limit", asked.limit), *([("offset", asked.offset)] if asked.offset else [])]
-    here += [] if asked.after is None else [("after", asked.after)]
+    places = (("after", asked.after), ("before", asked.before), ("state", request.query_params.get("state")))
+    here += [(name, place) for name, place in places if place is not None]
     links = [
         link(request, "self", path, "", GEOJSON, urlencode([*kept, *here, *form])),
         link(request, "alternate", path, "", HTML, urlencode([*kept, *here, ("f", "html")])),
         link(request, "collection", f"/collections/{layer}"),
     ]
-    if last is not None:
-        state = state_text(snapshot.tx, snapshot.as_of)
-        query = urlencode([*kept, ("limit", asked.limit), ("after", last), ("state", state), *form])
-        links.append(link(request, "next", path, "", GEOJSON, query))
-    if asked.offset and asked.after is None:
-        before = max(0, asked.offset - asked.limit)
-        query = urlencode([*kept, ("limit", asked.limit), ("offset", before), *form])
-        links.append(link(request, "prev", path, "", GEOJSON, query))
+    state = state_text(snapshot.tx, snapshot.as_of)
+    for rel, way, key in (("next", "after", after), ("prev", "before", before)):
+        if key is not None:
+            query = urlencode([*kept, ("limit", asked.limit), (way, key), ("state", state), *form])
+            links.append(link(request, rel, path, "", GEOJSON, query))
+    if not is_first:
+        links.append(link(request, "first", path, "", GEOJSON, urlencode([*kept, ("limit", asked.limit), *form])))
     return links
 
 
@@ -119,11 +124,10 @@ def item(
     ]
     feature = picked(encoded, np.array([place]), to)
     read: dict[str, Any] = orjson.loads(feature)
-    is_as_recorded = world.seen(when).is_whole and to is DEFAULT
+    is_counted = read["properties"]["lifecycle"] is None
+    is_as_recorded = world.seen(when).sight == "exact" and to is DEFAULT and not is_counted
     etag = f"v{read['properties']['version']}" if is_as_recorded else blake2b(feature, digest_size=12).hexdigest()
     headers = {"etag": f'"{etag}"', "content-crs": to.header}
     if wants_html(request):
         return html_item(request, {**read, "links": links}, _labels(world, snapshot, layer))
-    if has_already(request, etag):
-        return Response(status_code=304, headers=headers)
     return reply(request, feature[:-1] + b',"links":' + dumps(links) + b"}", GEOJSON, headers)

@@ -19,6 +19,7 @@ from twin.engine import Twin
 from twin.errors import Unavailable, Words
 from twin.kept import Kept
 from twin.model import Snapshot
+from twin.seen import masked
 
 logger = logging.getLogger("twin.api")
 
@@ -240,16 +241,16 @@ class Feed:
                 await self._tell(*heard)
             except Exception:
                 logger.exception("telling of transaction %d failed", heard[1])
-                self._tell_reset(heard[1], heard[2].id)
+                self._tell_reset(heard[1], heard[2])
 
     async def _tell(self, before: int, after: int, snapshot: Snapshot) -> None:
         first = min(self._at, before)
         if not self._streams:
             self._at = after
         elif after < first or after - first > MAX_BEHIND:
-            self._tell_reset(after, snapshot.id)
+            self._tell_reset(after, snapshot)
         elif after == before:
-            await self._tell_each(after, partial(_time_passed, after, snapshot))
+            await self._tell_each(after, partial(self._time_passed, after, snapshot))
         else:
             for tx in range(first + 1, after + 1):
                 await self._tell_each(tx, partial(self._text, tx, snapshot))
@@ -263,18 +264,22 @@ class Feed:
             stream.put(made[stream.wish])
         self._at = tx
 
-    def _tell_reset(self, tx: int, snapshot: str) -> None:
+    def _tell_reset(self, tx: int, snapshot: Snapshot) -> None:
         self._at = tx
         for stream in tuple(self._streams):
-            stream.put(place("reset", tx, snapshot))
+            stream.put(place("reset", tx, self._name(snapshot, stream.wish)))
+
+    def _name(self, snapshot: Snapshot, wish: Wish) -> str:
+        """What the names of all begin with that is made of a snapshot for who may be told that much."""
+        return snapshot.id if wish.sight.is_all else masked(snapshot.id, self._twin.secret)
 
     def _since(self, last: int | None, at: int, wish: Wish) -> bytes:
         """What came after ``last`` up to ``at``. Another worker may have told of more than this one has read."""
         snapshot, retry = self._twin.snapshot(), b"retry: %d\n" % RETRY_MS
         if last is None:
-            return retry + place("here", at, snapshot.id)
+            return retry + place("here", at, self._name(snapshot, wish))
         if at - last > MAX_BEHIND or (last > at and last > self._twin.store.head()):
-            return retry + place("reset", at, snapshot.id)
+            return retry + place("reset", at, self._name(snapshot, wish))
         texts = [self._text(tx, snapshot, wish) for tx in range(last + 1, at + 1)]
         return b"".join([retry, *(texts or [b"id: %d\n\n" % last])])
 
@@ -284,9 +289,13 @@ class Feed:
 
         def make() -> bytes:
             news = self._news.get(by_now, lambda: news_of(self._twin.store.places(tx), ever))
-            return in_words(news, wish, snapshot)
+            return in_words(news, wish, snapshot, self._name(snapshot, wish))
 
         return self._texts.get((by_now, wish), make)
+
+    def _time_passed(self, tx: int, snapshot: Snapshot, wish: Wish) -> bytes:
+        event = _no_layer({"tx": tx, "at": snapshot.as_of, "snapshot": self._name(snapshot, wish)})
+        return b"event: change\ndata: %b\nid: %d\n\n" % (dumps(event), tx)
 
 
 def _nothing() -> None:
@@ -297,9 +306,10 @@ def _for_each(wishes: Iterable[Wish], text: Callable[[Wish], bytes]) -> dict[Wis
     return {wish: text(wish) for wish in wishes}
 
 
-def in_words(news: News, wish: Wish, snapshot: Snapshot) -> bytes:
-    """One event a layer. The last one has the id: who loses the connection between two hears both again."""
-    common = {"tx": news.tx, "at": news.at, "snapshot": snapshot.id}
+def in_words(news: News, wish: Wish, snapshot: Snapshot, name: str) -> bytes:
+    """One event a layer. The last one has the id: who loses the connection between two hears both again. ``name`` is the
+    snapshot's."""
+    common = {"tx": news.tx, "at": news.at, "snapshot": name}
     events: list[dict[str, Any]] = [
         {"layer": touched.layer, **common, **touched.seen(wish.sight, snapshot.areas)}
         for touched in news.layers
@@ -309,11 +319,6 @@ def in_words(news: News, wish: Wish, snapshot: Snapshot) -> bytes:
         events = [_no_layer(common)]
     said = [b"event: change\ndata: %b\n" % dumps(event) for event in events]
     return b"\n".join(said) + b"id: %d\n\n" % news.tx
-
-
-def _time_passed(tx: int, snapshot: Snapshot, _wish: Wish) -> bytes:
-    event = _no_layer({"tx": tx, "at": snapshot.as_of, "snapshot": snapshot.id})
-    return b"event: change\ndata: %b\nid: %d\n\n" % (dumps(event), tx)
 
 
 def _no_layer(common: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from twin import __version__
 from twin.api.language import Lang, language_of
 from twin.api.map_page import own_release
 from twin.api.page_words import WORDS
-from twin.api.replies import GEOJSON, JSON, json_reply, reply, url
+from twin.api.replies import GEOJSON, JSON, document_reply, json_reply, url
 from twin.layers import layer_named
 from twin.times import SHANGHAI
 
@@ -161,13 +161,27 @@ def html_coverage(request: Request, body: Mapping[str, Any]) -> Response:
     return render(request, "coverage", {"body": body, "labels": list(labels.values())})
 
 
+def html_problem(
+    request: Request, body: Mapping[str, Any], headers: Mapping[str, str], *, offers_sign_in: bool
+) -> Response:
+    """A problem document as a page, with its status."""
+    f = {"f": "html"} if "f" in request.query_params else {}
+    more = {"formats": {}, "f": f, "offers_sign_in": offers_sign_in}
+    return render(request, "problem", {"body": body, **more}, headers, body["status"])
+
+
 def render(
-    request: Request, template: str, context: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    request: Request,
+    template: str,
+    context: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    status: int = 200,
 ) -> Response:
     """A template as a page.
 
     It knows ``lang``, ``t`` (words by name), ``address(path)``, ``here(**changed)`` and what ``context`` adds; ``labels``
-    are shown under the title, ``formats`` are the other forms of the page: what to call them, and their ``f``.
+    are shown under the title, ``formats`` are the other forms of the page: what to call them, and their ``f``; ``f`` is what
+    the link to the other language says of the format.
     """
     lang = page_language(request)
     known = {
@@ -179,10 +193,13 @@ def render(
         "version": __version__,
         "labels": context.get("body", {}).get("labels", ()),
         "formats": {"JSON": "json"},
+        "f": {"f": "html"},
     }
     text = _environment().get_template(f"{template}.html").render({**known, **context})
     sent = {"vary": VARY, "content-language": lang, "content-security-policy": CSP, **(headers or {})}
-    return reply(request, text.encode(), PAGE, sent)
+    if status != 200:
+        return Response(text.encode(), status, sent, PAGE)
+    return document_reply(request, text.encode(), PAGE, sent)
 
 
 @lru_cache(maxsize=1)

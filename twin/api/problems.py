@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from twin.api.html import html_problem, page_language, wants_html
 from twin.api.language import Lang, language_of
 from twin.errors import (
     Conflict,
@@ -33,6 +34,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 MAX_SHOWN = 200
 """Characters of a wrong value that are sent back."""
+
+NO_PAGE = frozenset({"bad-host"})
+"""Of what no page can be made: its links would name the host."""
 
 STATUS: tuple[tuple[type[TwinError], int], ...] = (
     (UnsupportedMedia, 415),
@@ -61,6 +65,7 @@ TITLES: dict[str, Words] = {
     "not-found": Words("没有这项内容", "Not found"),
     "conflict": Words("与现有数据冲突", "Conflict"),
     "stale": Words("所依据的版本已过时", "The version you had is out of date"),
+    "already-there": Words("已有内容", "It is there already"),
     "if-match-required": Words("须说明所依据的版本", "The version you had is needed"),
     "too-large": Words("文件过大", "The file is too large"),
     "unsupported-media-type": Words("不支持的内容类型", "Unsupported media type"),
@@ -93,14 +98,20 @@ def problem(
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One problem document in the caller's language; ``more`` are members of its own."""
-    lang = language_of(request)
+    """One problem document in the caller's language, or a page of it; ``more`` are members of its own."""
+    is_page = code not in NO_PAGE and wants_html(request)
+    lang = page_language(request) if is_page else language_of(request)
     body = {
         **problem_members(lang, status, code, words, faults, more),
         "instance": clean(request.scope["path"][:MAX_SHOWN]),
         "request_id": request.scope.get("request_id"),
     }
-    sent = {"content-language": lang, "vary": "Accept-Language", "cache-control": "no-store", **(headers or {})}
+    sent = {
+        "content-language": lang, "vary": "Accept, Accept-Language", "cache-control": "no-store", **(headers or {})
+    }  # fmt: skip
+    if is_page:
+        is_known = request.scope.get("caller") is not None
+        return html_problem(request, body, sent, offers_sign_in=status == 401 or (code == "role" and is_known))
     return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)
 
 

@@ -81,4 +81,5 @@ def query_of(text: bytes) -> ItemsQuery | None:
         min(int(limit), MAX_LIMIT),
         int(offset),
         after,
+        None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from twin.api.gzipped import compress, decompress
 JSON, GEOJSON, MVT = "application/json", "application/geo+json", "application/vnd.mapbox-vector-tile"
 SCHEMA_JSON = "application/schema+json"
 MIN_GZIP = 1024
+ENTITY_TAG = re.compile(r'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")')
+"""RFC 9110, section 8.8.3."""
 
 
 def dumps(value: Any) -> bytes:
@@ -33,20 +36,37 @@ def accepts_gzip(request: Request) -> bool:
 def reply(
     request: Request, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Bytes, compressed if they are worth it and the caller takes it."""
+    """Bytes, compressed if they are worth it and the caller takes it; with an ETag, 304 if the caller has it already.
+
+    A 304 has all headers: a browser takes them over, among them what the page may do.
+    """
     sent = {"vary": "Accept, Accept-Encoding, Accept-Language", **(headers or {})}
-    if len(content) >= MIN_GZIP and accepts_gzip(request):
+    gzipped = len(content) >= MIN_GZIP and accepts_gzip(request)
+    if "etag" in sent:
+        etag = sent["etag"].strip('"')
+        sent = {"cache-control": "no-cache", **sent, "etag": f'"{etag}-gz"' if gzipped else f'"{etag}"'}
+        if has_already(request, etag):
+            return Response(status_code=304, headers=sent)
+    if gzipped:
         content = compress(content)
         sent["content-encoding"] = "gzip"
-        if "etag" in sent:
-            sent["etag"] = f'{sent["etag"][:-1]}-gz"'
     return Response(content, headers=sent, media_type=media_type)
+
+
+def document_reply(
+    request: Request, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Response:
+    """As :func:`reply`; to a GET with the hash of the bytes as the ETag, unless ``headers`` say how it may be kept."""
+    if request.method != "GET" or "cache-control" in (headers or {}):
+        return reply(request, content, media_type, headers)
+    digest = hashlib.blake2b(content, digest_size=12).hexdigest()
+    return reply(request, content, media_type, {**(headers or {}), "etag": f'"{digest}"'})
 
 
 def json_reply(
     request: Request, value: Any, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    return reply(request, dumps(value), media_type, headers)
+    return document_reply(request, dumps(value), media_type, headers)
 
 
 class Packed:
@@ -90,8 +110,17 @@ def packed_reply(request: Request, kept: SentAgain, media_type: str, *, empty: b
 
 def has_already(request: Request, etag: str) -> bool:
     """Whether If-None-Match names it in either form."""
-    known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
-    return bool(known & {f'"{etag}"', f'"{etag}-gz"', "*"})
+    header = request.headers.get("if-none-match", "")
+    known = {tag.removeprefix("W/") for tag in ENTITY_TAG.findall(header)}
+    return header.strip() == "*" or not known.isdisjoint((f'"{etag}"', f'"{etag}-gz"'))
+
+
+def entity_tags(header: str) -> list[str] | None:
+    """The entity tags that If-Match or If-None-Match lists, as written; None where it is no list of any."""
+    parts = ENTITY_TAG.split(header)
+    between = parts[::2]
+    is_list = len(parts) > 1 and not "".join(between).strip(" \t,") and all("," in part for part in between[1:-1])
+    return parts[1::2] if is_list else None
 
 
 def url(request: Request, path: str, query: str = "") -> str:

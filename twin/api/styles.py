@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request, Response
 
 from twin.api.html import AS_DOCUMENT, PageLanguage, document, self_links
 from twin.api.landing import STYLE
-from twin.api.mercator import MAX_ZOOM
 from twin.api.replies import json_reply, link, url
 from twin.api.tiles import FEATURES_FROM
 from twin.api.world import Served
@@ -50,19 +49,19 @@ def style(request: Request, world: Served, style: str, lang: PageLanguage) -> Re
     clauses = {c.id: c for c in world.twin.plan.clauses if _scale(c)}
     if style in LAYERS:
         kind = LAYERS[style]
-        source: dict[str, Any] = {"type": "vector", "url": url(request, f"/tiles/{style}/tilejson.json")}
-        return json_reply(request, _style(kind.title.in_language(lang), source, _layers(kind)), STYLE)
+        tilejson = url(request, f"/tiles/{style}/tilejson.json")
+        return json_reply(request, _style(kind.title.in_language(lang), tilejson, _layers(kind)), STYLE)
     if style in clauses:
         clause = clauses[style]
-        tiles = url(request, f"/tiles/coverage/{style}/{{z}}/{{x}}/{{y}}.mvt")
-        source = {"type": "vector", "tiles": [tiles], "minzoom": 0, "maxzoom": MAX_ZOOM}
+        tilejson = url(request, f"/tiles/coverage/{style}/tilejson.json")
         title = clause.title if lang == "zh" else clause.title_en
-        return json_reply(request, _style(title, source, [_hexes(clause)]), STYLE)
+        return json_reply(request, _style(title, tilejson, [_hexes(clause)]), STYLE)
     known = ", ".join([*LAYERS, *clauses])
     raise NotFound(f"没有样式“{style[:80]}”。现有：{known}", f"no style {style[:80]!r}; there are: {known}")
 
 
-def _style(title: str, source: dict[str, Any], layers: list[Layer]) -> dict[str, Any]:
+def _style(title: str, tilejson: str, layers: list[Layer]) -> dict[str, Any]:
+    source = {"type": "vector", "url": tilejson}
     ground: Layer = {"id": "ground", "type": "background", "paint": {"background-color": PALETTE["ground"]}}
     return {"version": 8, "name": title, "sources": {SOURCE: source}, "layers": [ground, *layers]}
 

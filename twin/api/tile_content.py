@@ -10,6 +10,7 @@ import mapbox_vector_tile
 import numpy as np
 import orjson
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from twin.api.encoded import Encoded, Index, geometry_json
 from twin.api.mercator import unit_to_lnglat
@@ -58,18 +59,28 @@ def shapes_tile(encoded: Encoded, name: str, tile: Tile) -> KeptTile:
 
 def visible(shapes: Geometries) -> Geometries:
     """Shapes of which something is left when their coordinates are rounded: what is thinner than a unit is widened, and of
-    what is part polygon, part line (a spike) the polygons stay.
+    what is part polygon, part line (a spike) the polygons stay. What crosses itself when rounded is widened likewise, and valid.
     """
-    mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
     shapes = shapes.copy()
-    shapes[mixed] = [shapely.union_all([part for part in shape.geoms if part.area > 0]) for shape in shapes[mixed]]
+    mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
+    shapes[mixed] = [polygons_of(shape) for shape in shapes[mixed]]
     dimensions = shapely.get_dimensions(shapes)
     rounded = shapely.transform(shapes, np.rint)
     flat = (dimensions == 2) & (shapely.area(rounded) == 0)
     short = (dimensions == 1) & (shapely.length(rounded) == 0)
     shapes[flat] = shapely.buffer(shapes[flat], HALF_LINE, quad_segs=1, cap_style="square", join_style="mitre")
     shapes[short] = [shapely.LineString([(x - HALF_LINE, y), (x + HALF_LINE, y)]) for x, y in centres(shapes[short])]
+    rounded[flat] = shapely.transform(shapes[flat], np.rint)
+    for i in np.flatnonzero((dimensions == 2) & ~shapely.is_valid(rounded)).tolist():
+        widened = shapely.buffer(shapely.make_valid(shapes[i]), HALF_LINE, quad_segs=1, join_style="mitre")
+        snapped = polygons_of(shapely.set_precision(widened, 1.0))
+        shapes[i] = shapes[i] if snapped.is_empty else snapped
     return shapes
+
+
+def polygons_of(shape: BaseGeometry) -> BaseGeometry:
+    """The parts of a shape that have an area, as one."""
+    return shapely.union_all([part for part in shapely.get_parts(shape) if part.area > 0])
 
 
 def centres(shapes: Geometries) -> Iterator[tuple[float, float]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from twin.api.asked import Asked, Question
-from twin.api.collections import extent
+from twin.api.asked import Asked, Question, layers_of
 from twin.api.encoded import Encoded, encode
 from twin.api.features import LayerName
 from twin.api.language import Language
@@ -21,6 +21,8 @@ from twin.api.replies import GEOJSON, MVT, json_reply, packed_reply, url
 from twin.api.tile_cache import KeptTile
 from twin.api.tile_columns import decoded_tiles, kept_as, layer_tiles
 from twin.api.tile_content import geojson_tile, shapes_tile
+from twin.api.tile_extent import TileExtent, tile_extent
+from twin.api.tilejson import described, hex_attribution, hex_fields, layer_attribution, layer_fields
 from twin.api.wire import cell_columns
 from twin.api.world import Served, View
 from twin.cells import cell_polygons
@@ -87,29 +89,54 @@ def hexes_of(world: View, snapshot: Snapshot, asked: Question, resolution: int) 
     return world.hexes.get((snapshot.id, asked.id, resolution), make)
 
 
+@router.get("/tiles/coverage/{rule}/tilejson.json")
+def coverage_tilejson(request: Request, world: Served, asked: Asked, lang: Language) -> Response:
+    """TileJSON 3.0 of the vector tiles of a rule's hexes. What the rule was asked goes into the tiles' address."""
+    evaluation = asked.evaluate(world)
+    snapshot, result = world.judged(asked.when), evaluation.result
+    columns = cell_columns(asked.cells(world, hex_resolution(0)))
+    names = ["cell", *(name for name in columns if name != "cells")]
+    clause = result.clause
+    body = described(
+        asked.rule,
+        clause.title if lang == "zh" else clause.title_en,
+        tiles_address(request, f"coverage/{asked.rule}"),
+        hex_fields(names, clause.unit, lang),
+        hex_extent(hexes_of(world, snapshot, asked, hex_resolution(0))),
+        hex_attribution(result, layers_of(clause, asked.settings), snapshot, lang),
+    )
+    return json_reply(request, body)
+
+
+def hex_extent(largest: Encoded) -> TileExtent | None:
+    """Where a rule's hexes are at any zoom, from those of the lowest: smaller ones may stick out, but not by half a large one."""
+    bounds = largest.bounds
+    if not len(bounds):
+        return None
+    half = (bounds[:, 2:] - bounds[:, :2]).max(axis=0) / 2
+    return TileExtent.around(bounds[:, :2] - half, bounds[:, 2:] + half)
+
+
 @router.get("/tiles/{layer}/tilejson.json")
 def tilejson(request: Request, world: Served, layer: LayerName, when: Times, lang: Language) -> Response:
     """TileJSON 3.0 of a layer's vector tiles, with how many features it has and how many of them no tile can show."""
-    kind = layer_named(layer)
-    table = world.snapshot(when).layers[layer]
-    query = str(request.url.query)
-    fields = {f.name: f"{f.title.in_language(lang)}{f' ({f.unit})' if f.unit else ''}" for f in kind.all_fields()}
-    if kind.geometry == "point":
-        fields["point_count"] = f"{'点数' if lang == 'zh' else 'points'} (z < {FEATURES_FROM})"
-    body: dict[str, Any] = {
-        "tilejson": "3.0.0",
-        "name": layer,
-        "description": kind.title.in_language(lang),
-        "scheme": "xyz",
-        "tiles": [url(request, f"/tiles/{layer}/{{z}}/{{x}}/{{y}}.mvt", query)],
-        "minzoom": 0,
-        "maxzoom": MAX_ZOOM,
-        "vector_layers": [{"id": layer, "fields": fields, "minzoom": 0, "maxzoom": MAX_ZOOM}],
-        "features": len(table),
-        "features_without_place": n_without_place(table),
-    }
-    box = extent(table)
-    return json_reply(request, {**body, "bounds": box} if box else body)
+    kind, snapshot = layer_named(layer), world.snapshot(when)
+    table = snapshot.layers[layer]
+    body = described(
+        layer,
+        kind.title.in_language(lang),
+        tiles_address(request, layer),
+        layer_fields(kind, table, lang, FEATURES_FROM),
+        tile_extent(table),
+        layer_attribution(table, snapshot, lang),
+    )
+    return json_reply(request, {**body, "features": len(table), "features_without_place": n_without_place(table)})
+
+
+def tiles_address(request: Request, path: str) -> str:
+    """The template of vector tiles, with all that was asked but the language, in which tiles do not differ."""
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
+    return url(request, f"/tiles/{path}/{{z}}/{{x}}/{{y}}.mvt", urlencode(asked))
 
 
 def n_without_place(table: LayerTable) -> int:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from twin.api.collections import extent, schema
+from twin.api.collections import schema
 from twin.api.crs import CRS84, MERCATOR_M
 from twin.api.features import LayerName
 from twin.api.html import AS_DOCUMENT, PageLanguage, document, self_links
 from twin.api.landing import REL
 from twin.api.mercator import MAX_ZOOM
+from twin.api.page_words import WORDS
 from twin.api.params import Times
 from twin.api.replies import GEOJSON, JSON, MVT, link, url
+from twin.api.tile_extent import tile_extent
+from twin.api.tilejson import layer_attribution
 from twin.api.wire import time_text
 from twin.api.world import Served, When
-from twin.layers import layer_named
+from twin.layers import LayerType, layer_named
 
 router = APIRouter(tags=["tiles"])
 GRID = "WebMercatorQuad"
@@ -94,9 +96,10 @@ def tileset(request: Request, world: Served, layer: LayerName, when: Times, lang
     """The layer's vector tiles: where they are, what they hold, at which levels."""
     kind = layer_named(layer)
     title = kind.title.in_language(lang)
-    box = extent(world.snapshot(when).layers[layer])
+    snapshot = world.snapshot(when)
+    table = snapshot.layers[layer]
     fields = schema(kind, url(request, f"/collections/{layer}/schema"), lang)["properties"]
-    content = {
+    content: dict[str, Any] = {
         "id": layer,
         "title": title,
         "dataType": "vector",
@@ -105,25 +108,35 @@ def tileset(request: Request, world: Served, layer: LayerName, when: Times, lang
         "maxTileMatrix": str(MAX_ZOOM),
         "propertiesSchema": {
             "type": "object",
-            "properties": {name: value for name, value in fields.items() if name != "geometry"},
+            "properties": {name: value for name, value in fields.items() if name != "geometry"} | _counts(kind, lang),
         },
     }
     body: dict[str, Any] = {
         "title": title,
         **_common(),
         "tileMatrixSetLimits": [_limits(z) for z in range(MAX_ZOOM + 1)],
+        "mediaTypes": [media for _, media, _ in FORMATS],
         "layers": [content],
         "links": [*self_links(request), *_tile_links(request, layer, _times(when))],
     }
-    if box:
-        middle = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]
-        body["boundingBox"] = {"lowerLeft": box[:2], "upperRight": box[2:], "crs": CRS84}
-        body["centerPoint"] = {"coordinates": middle, "crs": CRS84, "tileMatrix": str(_level_of(box))}
+    if credit := layer_attribution(table, snapshot, lang):
+        body["attribution"] = credit
+    if extent := tile_extent(table):
+        west, south, east, north = extent.box
+        box = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84}
+        body["boundingBox"] = content["boundingBox"] = box
+        body["centerPoint"] = {"coordinates": extent.centre, "crs": CRS84, "tileMatrix": str(extent.zoom)}
     return document(request, body, "tileset", layer=layer)
 
 
 def _common() -> dict[str, str]:
     return {"dataType": "vector", "crs": WEB_MERCATOR, "tileMatrixSetURI": GRID_URI}
+
+
+def _counts(kind: LayerType, lang: str) -> dict[str, Any]:
+    """What tiles of points say below the zoom that shows points themselves."""
+    title = WORDS["point_count"].in_language(lang)
+    return {"point_count": {"title": title, "type": "integer"}} if kind.geometry == "point" else {}
 
 
 def _limits(z: int) -> dict[str, Any]:
@@ -150,9 +163,3 @@ def _times(when: When) -> str:
     """``as_of`` and ``known_at`` as a query, where they were asked."""
     asked = {"as_of": when.as_of, "known_at": when.known_at}
     return urlencode({name: time_text(at) for name, at in asked.items() if at is not None})
-
-
-def _level_of(box: list[float]) -> int:
-    """The level at which a box is about as wide as a tile."""
-    width = max(box[2] - box[0], box[3] - box[1], 1e-4)
-    return min(max(math.ceil(math.log2(360 / width)), 0), MAX_ZOOM)

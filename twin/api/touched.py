@@ -37,6 +37,11 @@ class Sight:
     level: Level
     areas: tuple[str, ...] = ()
 
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is kept from who sees so."""
+        return self.level in ("open", "cleared") and not self.areas
+
 
 def sight_of(caller: Caller) -> Sight:
     if caller.is_open:
@@ -118,7 +123,9 @@ class News:
 def news_of(found: tuple[Transaction, Iterable[PlaceTouched]], ever: Mapping[str, frozenset[str]]) -> News:
     """From what ``Store.places`` says, and the keys of what was ever sensitive, by layer."""
     transaction, rows = found
-    layers = (touched(layer, list(group), ever.get(layer, frozenset())) for layer, group in groupby(rows, itemgetter(0)))
+    layers = (
+        touched(layer, list(group), ever.get(layer, frozenset())) for layer, group in groupby(rows, itemgetter(0))
+    )
     return News(transaction.tx, transaction.at, tuple(layers))
 
 

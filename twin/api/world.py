@@ -109,7 +109,8 @@ class World:
             return seen
         key = (whole.id, whole.as_of, whole.known_at, caller.areas, seen.sight)
         return self.seen.get(
-            key, lambda: Seen(Caller("", caller.role, caller.areas), whole, self._ever_sensitive(whole))
+            key,
+            lambda: Seen(Caller("", caller.role, caller.areas), whole, self._ever_sensitive(whole), self.twin.secret),
         )
 
     def _ever_sensitive(self, whole: Snapshot) -> Mapping[str, frozenset[str]]:
@@ -161,8 +162,10 @@ class View:
         """Whether a layer's features are there without waiting for anything."""
         if not self.twin.followed or layer not in LAYERS:
             return False
-        if when.span or (when != NOW and (when.state is None or self.world.whole(NOW).tx != when.state[0])):
-            return False
+        if when != NOW:
+            present = self.world.whole(NOW)
+            if when.span or when.state != (present.tx, present.as_of):
+                return False
         seen = self.seen()
         return seen.is_shown and self.world.layers.has((layer, seen.shown.layers[layer].digest))
 

@@ -36,6 +36,10 @@ class AccessStore(Protocol):
         """Changes whenever a key or a session that somebody may remember has changed or ended."""
         ...
 
+    def secret(self) -> bytes:
+        """What only the servers of this twin know, the same for all of them and for good."""
+        ...
+
     def all_keys(self) -> list[Key]:
         """Every key that ever was, revoked ones too."""
         ...

@@ -5,6 +5,7 @@ Implements ``twin.identity.AccessStore``, and what ``twin keys`` and ``twin audi
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,11 +46,13 @@ class AccessTables(ABC):
     def __init__(self, engine: sa.Engine, reader: sa.Engine) -> None:
         self._engine, self._reader = engine, reader
         with self._reading() as c:
-            found = self._schema(c)
-        if found is None:
+            is_ready = self._schema(c) is not None and self._secret(c)
+        if not is_ready:
             with self._writing() as c:
                 if self._schema(c) is None:
                     self._make(c)
+                if not self._secret(c):
+                    c.execute(sa.insert(t.state), [{"name": name, "value": secrets.randbits(63)} for name in t.SECRET])
 
     @abstractmethod
     def close(self) -> None: ...
@@ -95,6 +98,15 @@ class AccessTables(ABC):
         for command in t.TRIGGERS[c.dialect.name]:
             c.exec_driver_sql(command)
         c.execute(sa.insert(t.state), [{"name": "schema", "value": t.SCHEMA_VERSION}, {"name": "version", "value": 1}])
+
+    def _secret(self, c: sa.Connection) -> bytes:
+        parts = c.execute(sa.select(t.state.c.value).where(t.state.c.name.in_(t.SECRET)).order_by(t.state.c.name))
+        return b"".join(part.to_bytes(8, "big") for part in parts.scalars())
+
+    def secret(self) -> bytes:
+        """16 bytes that only the servers of this twin know, the same for all of them and for good."""
+        with self._reading() as c:
+            return self._secret(c)
 
     # --- keys
 

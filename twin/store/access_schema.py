@@ -15,7 +15,8 @@ metadata = sa.MetaData()
 state = sa.Table(
     "access_state", metadata, sa.Column("name", Text, primary_key=True), sa.Column("value", BigId, nullable=False)
 )
-"""``schema``, and ``version``, which changes with every key and every sign-out."""
+"""``schema``, and ``version``, which changes with every key and every sign-out; the two halves of the servers' ``SECRET``."""
+SECRET = ("secret-1", "secret-2")
 
 key = sa.Table(
     "access_key",
