@@ -213,6 +213,8 @@ def test_more_requests_at_once_than_are_taken_hear_503_but_not_the_doctor(monkey
         ("GET", "/collections/cameras/items", b"limit=1&state=7-100", ""),
         ("GET", "/collections/cameras/items", b"limit=1&state=7-101", "past"),
         ("GET", "/collections/cameras/items", b"state=7-100&state=7-101", "past"),
+        ("GET", "/collections/cameras/items", b"limit=1&filter=name%20like%20'x%25'", "filter"),
+        ("GET", "/collections/cameras/items", b"%66ilter=a=1&datetime=2020-01-01", "past"),
         ("GET", "/tiles/coverage/x/1/1/1.mvt", b"", ""), ("GET", "/tiles/coverage/x/1/1/1.mvt", b"radius_m=7", "judging"),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal
 
 from tests.api.conftest import record
 from tests.api.withheld import As, Asked, gate_over, rows
-from twin.api.told import PLAIN
+from twin.api.told import PLAIN, PLAIN_FACTS
 from twin.api.wire import area_row_to_json
 from twin.coverage.result import AreaRow
 
@@ -29,11 +29,22 @@ def doubtful(portal: BlockingPortal) -> As:
     return gate_over([*rows(), *odd])
 
 
+def test_ground_and_towns_are_told_as_they_are(portal: BlockingPortal, doubtful: As) -> None:
+    for path in ("camera-density", "camera-density?area=310112101"):
+        told, exact = (
+            Asked(portal, doubtful, name)(f"/coverage/{path}").json()["facts"] for name in ("public", "admin")
+        )
+        assert set(told) == set(exact)
+        for name in PLAIN_FACTS:
+            assert told[name] == exact[name], name
+        assert told["window_share"] == pytest.approx(exact["window_share"], abs=5e-4)
+
+
 def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
     """Every number in an answer, but those of members that hold no counts."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name not in PLAIN and name != "rounded":
+            if name not in PLAIN | PLAIN_FACTS | {"rounded"}:
                 yield from numbers(inner, f"{path}.{name}")
     elif isinstance(value, list):
         for inner in value:

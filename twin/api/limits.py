@@ -32,7 +32,7 @@ SIGN_IN = "/session"
 HEXES = "/tiles/coverage/"
 """Tiles that are judgements, where a query asks for other ones than those that are kept."""
 TIMES = frozenset({"as_of", "known_at", "datetime"})
-MAY_BE_PAST = tuple(name.encode() for name in (*TIMES, "state"))
+MAY_TAKE_LONG = tuple(name.encode() for name in (*TIMES, "state", "filter"))
 BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -54,7 +54,7 @@ class Limits:
             settings.handler_s,
         )
         self.in_flight = 0
-        self.lanes = {name: Lane(settings.heavy_threads) for name in ("judging", "trial", "past")}
+        self.lanes = {name: Lane(settings.heavy_threads) for name in ("judging", "trial", "past", "filter")}
         self.failed = Rate(settings.failed_sign_in_limit, "TWIN_FAILED_SIGN_IN_LIMIT")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -243,11 +243,12 @@ def lane_of(method: str, path: str, query: bytes, is_present: Callable[[str], bo
         return ""
     if path.startswith(HEXES):
         return "judging"
-    if b"%" not in query and not any(name in query for name in MAY_BE_PAST):
+    if b"%" not in query and not any(name in query for name in MAY_TAKE_LONG):
         return ""
     said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    is_past = any(name in TIMES or (name == "state" and not is_present(text)) for name, text in said)
-    return "past" if is_past else ""
+    if any(name in TIMES or (name == "state" and not is_present(text)) for name, text in said):
+        return "past"
+    return "filter" if any(name == "filter" for name, _ in said) else ""
 
 
 def replayed(message: Message, then: Receive) -> Receive:

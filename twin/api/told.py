@@ -18,6 +18,10 @@ PLAIN = frozenset(
     }
 )  # fmt: skip
 """Members of a result, or of an area's row, from which nothing is counted; all others may be read as counts."""
+PLAIN_FACTS = frozenset(
+    {"n_towns", "n_towns_met", "n_towns_undecided", "window_km2", "judged_km2", "excluded_km2", "water_km2"}
+)
+"""Of the figures on a rule's card: ground, and towns, whose verdicts are told one by one."""
 DIGITS = 3
 
 
@@ -53,13 +57,15 @@ def _share(value: float) -> float:
 
 
 def _rounded(value: Any, km2: float | None, name: str) -> Any:
+    if name in PLAIN_FACTS:
+        return value
     if isinstance(value, Mapping):
         return {k: _rounded(v, km2, str(k)) for k, v in value.items()}
     if isinstance(value, list):
         return [_rounded(v, km2, name) for v in value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    if name == "share":
+    if name.endswith("share"):
         return _share(value)
     if km2 is not None and isinstance(value, float):
         n = public_count(round(value * km2))
