@@ -75,6 +75,11 @@ class Seen:
         """What gaps, hexes and reasons at a point are made of: nothing sensitive beyond the role's areas."""
         return self._snapshot("reached", self._reached, is_cut=True) if self.caller.areas else self.judged
 
+    @cached_property
+    def plain(self) -> Snapshot:
+        """What everybody sees exactly: nothing sensitive."""
+        return self._snapshot("plain", lambda kind, table: without(table, self._rows(kind, table)), is_cut=True)
+
     def _snapshot(
         self, what: str, table_of: Callable[[LayerType, LayerTable], LayerTable], *, is_cut: bool
     ) -> Snapshot:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.api.conftest import record
-from tests.api.withheld import As, Asked, gate_over, rows
-from twin.api.told import PLAIN, PLAIN_FACTS
+from tests.api.withheld import GAS, As, Asked, gate_over, rows
+from twin.api.told import PLAIN, PLAIN_FACTS, _count
 from twin.api.wire import area_row_to_json
 from twin.coverage.result import AreaRow
+from twin.layers.coarse import public_count
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
         yield path, value
 
 
-@pytest.mark.parametrize("path", ["camera-density", "camera-count", "sensor-count"])
+@pytest.mark.parametrize("path", ["camera-density", "camera-count"])
 def test_no_number_is_an_exact_count(portal: BlockingPortal, doubtful: As, path: str) -> None:
     public = Asked(portal, doubtful, "public")
     result, table = public(f"/coverage/{path}").json(), public(f"/coverage/{path}/areas").json()
@@ -76,6 +79,26 @@ def test_a_share_comes_without_any_count(portal: BlockingPortal, doubtful: As, p
     assert body["rounded"] is True
     for name, number in numbers(body):
         assert number % 3 == 0 if isinstance(number, int) else number == round(number, 3), (name, number)
+
+
+def test_of_sensors_those_that_are_no_secret_are_counted_exactly(portal: BlockingPortal, doubtful: As) -> None:
+    """The one of the air is known to everybody: taken off, what is left is rounded as everywhere."""
+    for name in ("public", "south"):
+        ask = Asked(portal, doubtful, name)
+        result, rows = ask("/coverage/sensor-count").json(), ask("/coverage/sensor-count/areas").json()["rows"]
+        assert result["facts"]["by_domain"]["environment"] == 1
+        assert result["facts"]["by_domain"]["gas"] == public_count(len(GAS))
+        assert result["value"] == 1 + public_count(len(GAS))
+        here = next(row for row in rows if row["code"] == "310112102")
+        assert (here["value"] - 1) % 3 == 0
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_a_sum_with_what_is_known_tells_no_more_than_the_count_itself(plain: int, one: int, other: int) -> None:
+    if public_count(one) == public_count(other):
+        assert _count(plain + one, plain) == _count(plain + other, plain)
+    assert _count(plain, plain) == (plain or 0)
+    assert _count(one, 0) == public_count(one)
 
 
 def test_a_new_member_of_a_row_is_withheld_unless_it_is_said_to_hold_no_count() -> None:

@@ -13,9 +13,10 @@ from twin.api.asked import AreaCode, Asked, Question, Scenario, judge
 from twin.api.encoded import Bbox
 from twin.api.html import AS_DOCUMENT, html_coverage, wants_html
 from twin.api.language import Language
+from twin.api.negotiated import negotiated
 from twin.api.params import Box, Times
 from twin.api.replies import GEOJSON, JSON, Packed, dumps, json_reply, packed_reply, reply
-from twin.api.told import told
+from twin.api.told import told, told_rows
 from twin.api.wire import (
     area_row_to_json,
     cells_to_arrow,
@@ -43,8 +44,13 @@ MAX_NEAREST = 50
 LARGEST_KEPT = 1 << 20
 """Bytes of a packed answer that is kept."""
 ARROW = "application/vnd.apache.arrow.stream"
+CellForm = Literal["json", "geojson", "arrow"]
+CELL_MEDIA: dict[CellForm, str] = {"json": JSON, "geojson": GEOJSON, "arrow": ARROW}
 CellFormat = Annotated[
-    Literal["json", "geojson", "arrow"], Query(description="json has columns; arrow is a stream of the same columns")
+    CellForm | None,
+    Query(
+        description="json has columns; arrow is a stream of the same columns; default: by the Accept header, json if it names none"
+    ),
 ]
 Level = Literal["city", "district", "town", "grid", "zone", "aoi"]
 
@@ -108,7 +114,8 @@ def _kept(
 def _result(world: View, question: Question, clause: Clause, snapshot: Snapshot) -> dict[str, Any]:
     documents = world.twin.plan.documents
     try:
-        return told(world, question, result_to_json(judge(world, question, detail=False).result, documents))
+        evaluation = judge(world, question, detail=False)
+        return told(world, question, evaluation, lambda e: result_to_json(e.result, documents))
     except (RuleUnready, Forbidden) as reason:
         code = question.area or clause.scope
         unready = unready_to_json(clause, snapshot, snapshot.areas.get(code), reason.words, documents)
@@ -121,7 +128,8 @@ def one_result(request: Request, world: Served, asked: Asked) -> Response:
     evaluation = asked.evaluate(world, detail=False)
 
     def body() -> dict[str, Any]:
-        return told(world, asked, result_to_json(evaluation.result, world.twin.plan.documents))
+        documents = world.twin.plan.documents
+        return told(world, asked, evaluation, lambda e: result_to_json(e.result, documents))
 
     return _kept(request, world, asked.when, body)
 
@@ -132,7 +140,7 @@ def areas(request: Request, world: Served, asked: Asked, level: Level = "town") 
     evaluation = asked.evaluate(world, detail=level not in PUBLIC_LEVELS)
 
     def body() -> dict[str, Any]:
-        rows = [told(world, asked, area_row_to_json(row)) for row in evaluation.area_rows(level)]
+        rows = told_rows(world, asked, evaluation, lambda e: list(map(area_row_to_json, e.area_rows(level))))
         result = evaluation.result
         return {**provenance(result), "level": level, "denominator": result.denominator, "rows": rows}
 
@@ -162,7 +170,7 @@ def cells(
     world: Served,
     asked: Asked,
     resolution: Annotated[int, Query(description="H3, 5 to 12", json_schema_extra={"minimum": 5, "maximum": 12})] = 9,
-    f: CellFormat = "json",
+    f: CellFormat = None,
 ) -> Response:
     """Hexes with value, share and status."""
     table = asked.cells(world, resolution)
@@ -170,14 +178,15 @@ def cells(
 
 
 def cells_reply(
-    request: Request, result: Result, table: CellTable, f: CellFormat, scenario: str | None = None
+    request: Request, result: Result, table: CellTable, f: CellForm | None, scenario: str | None = None
 ) -> Response:
     """Hexes in the form that is asked for."""
+    form = negotiated(request, f, CELL_MEDIA)
     said = provenance(result, scenario)
     said |= {"result_status": said.pop("status"), "share_of": "area"}
-    if f == "arrow":
+    if form == "arrow":
         return reply(request, cells_to_arrow(table, said), ARROW)
-    if f == "json":
+    if form == "json":
         return json_reply(request, {**said, **cells_to_json(table)})
     body = {"type": "FeatureCollection", **said, "resolution": table.resolution, "features": cells_to_features(table)}
     return json_reply(request, body, GEOJSON)

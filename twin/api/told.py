@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twin.api.asked import Question, layers_of
 from twin.api.world import View
+from twin.coverage.result import Evaluation
+from twin.layers import LAYERS
 from twin.layers.coarse import public_count
+from twin.model import Area
+from twin.plan import Clause
+from twin.seen import Seen
 
 PLAIN = frozenset(
     {
@@ -25,22 +30,43 @@ PLAIN_FACTS = frozenset(
 DIGITS = 3
 
 
-def told(world: View, question: Question, body: dict[str, Any]) -> dict[str, Any]:
-    """A result or an area's row as JSON: as it is for those who may see where sensitive things are, for others with counts as
-    ``public_count`` says them, densities made of such counts, and shares to ``DIGITS`` decimals, none where few things stand."""
-    seen = world.seen(question.when)
+Said = dict[str, Any]
+
+
+def told(world: View, question: Question, evaluation: Evaluation, say: Callable[[Evaluation], Said]) -> Said:
+    """A result as JSON: as it is for those who may see where sensitive things are, for others with counts as ``public_count``
+    says them, densities made of such counts, and shares to ``DIGITS`` decimals, none where few things stand.
+
+    Of what only some things are sensitive, the others are counted exactly: everybody sees them, and could take them off.
+    """
+    return told_rows(world, question, evaluation, lambda e: [say(e)])[0]
+
+
+def told_rows(
+    world: View, question: Question, evaluation: Evaluation, say: Callable[[Evaluation], list[Said]]
+) -> list[Said]:
+    """The same of areas' rows, of which ``code`` says whose they are."""
+    seen, rows = world.seen(question.when), say(evaluation)
     clause = world.twin.plan.clause(question.rule)
     layers = layers_of(clause, question.settings)
     area = seen.judged.areas.get(question.area or clause.scope)
     if not seen.is_sensitive(layers) or (area is not None and not seen.is_rounded(layers, area.geometry)):
-        return body
-    unit, row = str(body.get("unit", clause.unit)), seen.judged.areas.get(str(body.get("code", "")))
-    here = row or area
+        return rows
+    plain: list[Said] = [{} for _ in rows]
+    if any(LAYERS[name].sensitive_where for name in layers & LAYERS.keys()):
+        others = world.twin.cover(question.rule, area=question.area, parameters=question.settings, snapshot=seen.plain)
+        by_code = {row.get("code"): row for row in say(others)}
+        plain = [by_code.get(row.get("code"), {}) for row in rows]
+    return [_told(seen, layers, clause, area, row, known) for row, known in zip(rows, plain, strict=True)]
+
+
+def _told(seen: Seen, layers: frozenset[str], clause: Clause, area: Area | None, body: Said, plain: Said) -> Said:
+    unit, here = str(body.get("unit", clause.unit)), seen.judged.areas.get(str(body.get("code", ""))) or area
     if unit == "share":
         n = 0 if here is None else seen.n_devices(layers, here.geometry)
         return {k: _of_share(k, v, is_few=public_count(n) in (0, None)) for k, v in body.items()} | {"rounded": True}
     km2 = (body.get("area_with_data_km2") or body.get("area_km2")) if "/km²" in unit else None
-    return {k: v if k in PLAIN else _rounded(v, km2, k) for k, v in body.items()} | {"rounded": True}
+    return {k: v if k in PLAIN else _rounded(v, km2, k, plain.get(k)) for k, v in body.items()} | {"rounded": True}
 
 
 def _of_share(name: str, value: Any, *, is_few: bool) -> Any:
@@ -56,11 +82,13 @@ def _share(value: float) -> float:
     return round(value, DIGITS)
 
 
-def _rounded(value: Any, km2: float | None, name: str) -> Any:
+def _rounded(value: Any, km2: float | None, name: str, plain: Any = None) -> Any:
+    """A figure; ``plain`` is the part of it that everybody knows."""
     if name in PLAIN_FACTS:
         return value
     if isinstance(value, Mapping):
-        return {k: _rounded(v, km2, str(k)) for k, v in value.items()}
+        known = plain if isinstance(plain, Mapping) else {}
+        return {k: _rounded(v, km2, str(k), known.get(k)) for k, v in value.items()}
     if isinstance(value, list):
         return [_rounded(v, km2, name) for v in value]
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -70,6 +98,12 @@ def _rounded(value: Any, km2: float | None, name: str) -> Any:
     if km2 is not None and isinstance(value, float):
         n = public_count(round(value * km2))
         return None if n is None else round(n / km2, DIGITS)
-    if float(value).is_integer():
-        return public_count(int(value)) if value >= 0 else -(public_count(-int(value)) or 0)
-    return _share(value)
+    return _count(int(value), int(plain or 0)) if float(value).is_integer() else _share(value)
+
+
+def _count(n: int, plain: int) -> int | None:
+    """``n`` in all, of which ``plain`` are no secret."""
+    rest = public_count(abs(n - plain))
+    if rest is None:
+        return plain or None
+    return plain + (rest if n >= plain else -rest)

@@ -94,7 +94,7 @@ def gaps_tried(request: Request, world: Served, rule: str, trial: Trial, which: 
 
 
 @router.post("/coverage/{rule}/cells")
-def cells_tried(request: Request, world: Served, rule: str, trial: Trial, f: CellFormat = "json") -> Response:
+def cells_tried(request: Request, world: Served, rule: str, trial: Trial, f: CellFormat = None) -> Response:
     """Hexes of a drawn polygon, under other parameters or after changes: as the GET one answers."""
     evaluation, resolution = judged(world, rule, trial), trial.resolution or DEFAULT_RESOLUTION
     check_n_cells(evaluation, resolution)
