@@ -7,18 +7,9 @@ import pytest
 import shapely
 from pyproj import CRS, Transformer
 
-from tests.world import CENTRE, GEOD, PLAN, area, charger, district, offset, snapshot, square, twin_with
-from twin.coverage import RULES
-from twin.coverage.result import Evaluation, Scene
-from twin.coverage.scope import Scope
+from tests.world import CENTRE, GEOD, area, charger, district, offset, service_of, snapshot, square, twin_with
 from twin.errors import BadParameter, RuleUnready
 from twin.model import DemandGrid, Snapshot
-
-
-def evaluate(world: Snapshot, code: str = "310112", **parameters: object) -> Evaluation:
-    clause = PLAN.clause("charger-service")
-    rule = RULES["charger-service"]
-    return rule.evaluate(Scene(world, Scope(world.areas[code]), clause), rule.read(clause.parameters, parameters))
 
 
 @pytest.mark.parametrize("bearing_deg", range(0, 360, 15))
@@ -26,13 +17,13 @@ def evaluate(world: Snapshot, code: str = "310112", **parameters: object) -> Eva
 def test_a_metre_inside_the_radius_is_served_and_a_metre_outside_is_not(bearing_deg, inside_ring, limit_m):
     ring = square(4000) if inside_ring else None
     lng, lat, _ = GEOD.fwd(*CENTRE, bearing_deg, limit_m - 1)
-    assert evaluate(snapshot([*district(ring=ring), charger("a", (lng, lat))])).explain(*CENTRE).served
+    assert service_of(snapshot([*district(ring=ring), charger("a", (lng, lat))])).explain(*CENTRE).served
     lng, lat, _ = GEOD.fwd(*CENTRE, bearing_deg, limit_m + 1)
-    assert not evaluate(snapshot([*district(ring=ring), charger("a", (lng, lat))])).explain(*CENTRE).served
+    assert not service_of(snapshot([*district(ring=ring), charger("a", (lng, lat))])).explain(*CENTRE).served
 
 
 def test_one_station_leaves_the_square_less_its_circle():
-    evaluation = evaluate(snapshot([*district(5000), charger("a", CENTRE)]))
+    evaluation = service_of(snapshot([*district(5000), charger("a", CENTRE)]))
     assert evaluation.result.share == pytest.approx(np.pi * 1.5**2 / 100, rel=2e-5)
     assert evaluation.result.met is False
     (gap,) = evaluation.gaps()
@@ -48,7 +39,7 @@ def test_the_zone_of_the_demand_point_decides_unless_the_stations_reading_is_ask
     _, south, east, north = square(5000).bounds
     ring = shapely.box(CENTRE[0], south, east, north)
     world = snapshot([*district(5000, ring), charger("a", offset(CENTRE, -1000, 0))])
-    demand, station = evaluate(world), evaluate(world, reading="station")
+    demand, station = service_of(world), service_of(world, reading="station")
     east_point = offset(CENTRE, 100, 0)
     assert not demand.explain(*east_point).served
     assert station.explain(*east_point).served
@@ -59,7 +50,7 @@ def test_the_zone_of_the_demand_point_decides_unless_the_stations_reading_is_ask
 def test_a_point_on_the_ring_is_inside():
     _, south, east, north = square(5000).bounds
     world = snapshot([*district(5000, shapely.box(CENTRE[0], south, east, north)), charger("a", CENTRE)])
-    assert evaluate(world).explain(*CENTRE).zone == "outer-ring"
+    assert service_of(world).explain(*CENTRE).zone == "outer-ring"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +66,7 @@ def test_a_point_on_the_ring_is_inside():
 )
 def test_what_does_not_count_says_why(values, zh):
     world = snapshot([*district(), charger("a", CENTRE, **values), charger("far", offset(CENTRE, 4000, 0))])
-    explanation = evaluate(world).explain(*CENTRE)
+    explanation = service_of(world).explain(*CENTRE)
     assert not explanation.served
     assert [(n.key, n.counts) for n in explanation.nearest] == [("a", False), ("far", True)]
     assert zh in explanation.nearest[0].reason.zh
@@ -84,53 +75,53 @@ def test_what_does_not_count_says_why(values, zh):
 def test_the_nearest_counted_station_is_told_however_many_others_lie_nearer():
     taxis = [charger(f"taxi-{i}", offset(CENTRE, 10 * i, 0), station_type="taxi") for i in range(5)]
     world = snapshot([*district(), *taxis, charger("public", offset(CENTRE, 3000, 0))])
-    nearest = evaluate(world).explain(*CENTRE).nearest
+    nearest = service_of(world).explain(*CENTRE).nearest
     assert [n.key for n in nearest if n.counts] == ["public"]
 
 
 def test_stations_outside_the_border_count():
     world = snapshot([*district(1000), charger("outside", offset(CENTRE, 1200, 0))])
-    assert evaluate(world).result.share > 0.4
+    assert service_of(world).result.share > 0.4
 
 
 def test_effective_counts_only_what_is_online():
     world = snapshot([*district(), charger("on", CENTRE), charger("off", offset(CENTRE, 3500, 0), online=False),
                       charger("unknown", offset(CENTRE, -3500, 0), online=None)])  # fmt: skip
-    result = evaluate(world).result
+    result = service_of(world).result
     assert result.nominal == pytest.approx(3 * np.pi * 1.5**2 / 100, rel=2e-5)
     assert result.effective == pytest.approx(np.pi * 1.5**2 / 100, rel=2e-5)
     assert result.n_unknown == 1
 
 
 def test_no_station_at_all_is_one_gap_and_no_chargers_layer_is_no_data():
-    none_counted = evaluate(snapshot([*district(), charger("a", CENTRE, lifecycle="planned")]))
+    none_counted = service_of(snapshot([*district(), charger("a", CENTRE, lifecycle="planned")]))
     assert none_counted.result.share == 0.0
     (gap,) = none_counted.gaps()
     assert (gap.nearest, gap.missing_m) == (None, None)
-    assert evaluate(snapshot(district())).result.status == "no-data"
+    assert service_of(snapshot(district())).result.status == "no-data"
 
 
 def test_a_full_cover_is_met_and_has_no_gap():
-    evaluation = evaluate(snapshot([*district(500), charger("a", CENTRE)]))
+    evaluation = service_of(snapshot([*district(500), charger("a", CENTRE)]))
     assert (evaluation.result.met, evaluation.result.share, evaluation.gaps()) == (True, 1.0, [])
 
 
 def test_a_missing_zone_is_an_error_never_a_silent_default():
     world = snapshot([area("310112", "district", square(5000)), charger("a", CENTRE)])
     with pytest.raises(RuleUnready, match="outer-ring"):
-        evaluate(world)
+        service_of(world)
 
 
 def test_unknown_and_impossible_parameters_are_all_named_at_once():
     with pytest.raises(BadParameter) as error:
-        evaluate(snapshot([*district(), charger("a", CENTRE)]), radius="3", reading="mine", states="sleeping")
+        service_of(snapshot([*district(), charger("a", CENTRE)]), radius="3", reading="mine", states="sleeping")
     assert {f.column for f in error.value.faults} == {"radius", "reading", "states"}
 
 
 def test_the_share_by_population_counts_the_people_at_the_pixel_centres():
     lnglat = np.array([CENTRE, offset(CENTRE, 1400, 0), offset(CENTRE, 1600, 0), offset(CENTRE, 90_000, 0)])
     grid = DemandGrid("population", "people", lnglat, np.array([10.0, 20.0, 70.0, 1000.0]), "hand")
-    result = evaluate(snapshot([*district(), charger("a", CENTRE)], [grid]), denominator="population").result
+    result = service_of(snapshot([*district(), charger("a", CENTRE)], [grid]), denominator="population").result
     assert (result.share, result.denominator) == (pytest.approx(0.3), "population")
 
 
@@ -159,13 +150,13 @@ def test_the_share_agrees_with_a_shapely_union_in_a_transverse_mercator(seed):
         shapely.union_all(shapely.buffer(xy, 900, quad_segs=256)).intersection(scope.intersection(ring)),
         shapely.union_all(shapely.buffer(xy, 1500, quad_segs=256)).intersection(scope.difference(ring)),
     )
-    assert evaluate(world).result.share == pytest.approx(served.area / scope.area, abs=1e-4)
+    assert service_of(world).result.share == pytest.approx(served.area / scope.area, abs=1e-4)
 
 
 @pytest.mark.parametrize("resolution", [8, 9, 10])
 def test_cells_add_up_to_the_whole_and_agree_with_brute_force_distances(resolution):
     world, places = random_world(25, 4)
-    evaluation = evaluate(world)
+    evaluation = service_of(world)
     table = evaluation.cells(resolution)
     share = (table.share * table.area_km2).sum() / table.area_km2.sum()
     assert share == pytest.approx(evaluation.result.share, abs=1e-9)
@@ -187,7 +178,7 @@ def _inside(world: Snapshot, lng: float, lat: float) -> bool:
 
 def test_gaps_and_the_served_area_make_up_the_whole_and_deepest_points_are_deepest():
     world, places = random_world(25, 5)
-    evaluation = evaluate(world)
+    evaluation = service_of(world)
     gaps = evaluation.gaps()
     open_km2 = sum(g.area_km2 for g in gaps)
     assert open_km2 == pytest.approx((1 - evaluation.result.share) * evaluation.result.area_km2, rel=1e-5)
@@ -215,7 +206,7 @@ def test_trying_a_station_in_the_deepest_point_raises_the_share_and_leaves_the_s
 
 def test_every_gaps_deepest_point_lies_inside_even_on_the_border_and_is_not_served():
     world, _ = random_world(25, 6)
-    evaluation = evaluate(world)
+    evaluation = service_of(world)
     for gap in evaluation.gaps():
         lng, lat = (round(v, 7) for v in gap.deepest_lnglat)
         explanation = evaluation.explain(lng, lat)

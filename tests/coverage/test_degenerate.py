@@ -9,37 +9,28 @@ import shapely
 from tests.plane import BENT, area_by_scan_lines
 from tests.world import (
     CENTRE,
-    PLAN,
     area,
     charger,
     district,
     offset,
     radio_site,
+    service_of,
     snapshot,
     square,
     twin_with,
 )
 from twin.cells import cell_polygons, points_to_cells
-from twin.coverage import RULES
-from twin.coverage.result import DATA_EXTENT, Scene
+from twin.coverage.result import DATA_EXTENT
 from twin.coverage.scope import Scope, scope_of_polygon
 from twin.coverage.service import nearest_distance_m
 from twin.coverage.service_evaluation import ServiceEvaluation
 from twin.errors import BadParameter
-from twin.model import Change, Record, Snapshot
+from twin.model import Change, Record
 
 HALF_M = 3000
 WEST, SOUTH, EAST, NORTH = square(HALF_M).bounds
 RING = shapely.box(CENTRE[0], SOUTH, EAST, NORTH)
 CELL = cell_polygons(points_to_cells(np.array([CENTRE]), 9))[0]
-
-
-def evaluate(world: Snapshot, scope: Scope | None = None, **parameters: object) -> ServiceEvaluation:
-    clause, rule = PLAN.clause("charger-service"), RULES["charger-service"]
-    judged = scope or Scope(world.areas["310112"])
-    found = rule.evaluate(Scene(world, judged, clause), rule.read(clause.parameters, parameters))
-    assert isinstance(found, ServiceEvaluation)
-    return found
 
 
 def open_m2(evaluation: ServiceEvaluation) -> float:
@@ -55,7 +46,7 @@ def open_m2(evaluation: ServiceEvaluation) -> float:
 
 
 def test_none_that_counts_leaves_all_of_it_open():
-    evaluation = evaluate(snapshot([*district(HALF_M), charger("a", CENTRE, lifecycle="planned")]))
+    evaluation = service_of(snapshot([*district(HALF_M), charger("a", CENTRE, lifecycle="planned")]))
     result = evaluation.result
     assert (result.share, result.met, result.status, result.facts["n_stations"]) == (0.0, False, "ok", 0)
     (gap,) = evaluation.gaps()
@@ -81,20 +72,20 @@ def test_the_last_station_removed_leaves_all_of_it_open_and_the_first_one_serves
 
 @pytest.mark.parametrize("n", [2, 5000])
 def test_any_number_at_one_spot_serves_what_one_does(n):
-    one = evaluate(snapshot([*district(HALF_M, RING), charger("c0", CENTRE)]))
+    one = service_of(snapshot([*district(HALF_M, RING), charger("c0", CENTRE)]))
     many = snapshot([*district(HALF_M, RING), *(charger(f"c{i}", CENTRE) for i in range(n))])
     for at_least in (1, n):
-        found = evaluate(many, at_least=at_least)
+        found = service_of(many, at_least=at_least)
         assert found.share == one.share
         assert [g.area_km2 for g in found.gaps()] == pytest.approx([g.area_km2 for g in one.gaps()], rel=1e-12)
-    assert evaluate(many, at_least=n + 1).share == 0.0
+    assert service_of(many, at_least=n + 1).share == 0.0
 
 
 def test_a_station_on_the_ring_has_the_rings_radius_and_serves_each_side_by_its_own():
     world = snapshot([*district(HALF_M, RING), charger("a", CENTRE)])
-    by_station = evaluate(world, reading="station")
+    by_station = service_of(world, reading="station")
     assert by_station.share == pytest.approx(np.pi * 900**2 / (2 * HALF_M) ** 2, rel=1e-5)
-    by_demand = evaluate(world)
+    by_demand = service_of(world)
     assert by_demand.share == pytest.approx(np.pi * (900**2 + 1500**2) / 2 / (2 * HALF_M) ** 2, rel=1e-5)
     assert by_demand.explain(*CENTRE).zone == "outer-ring"
 
@@ -103,8 +94,8 @@ def test_exactly_at_the_radius_is_served_and_a_hair_less_is_not():
     place = offset(CENTRE, 700, 311)
     radius_m = float(nearest_distance_m(np.array([CENTRE]), np.array([place]))[0])
     world = snapshot([*district(HALF_M), charger("a", place)])
-    assert evaluate(world, radius_m=radius_m).explain(*CENTRE).served
-    assert not evaluate(world, radius_m=float(np.nextafter(radius_m, 0))).explain(*CENTRE).served
+    assert service_of(world, radius_m=radius_m).explain(*CENTRE).served
+    assert not service_of(world, radius_m=float(np.nextafter(radius_m, 0))).explain(*CENTRE).served
 
 
 @pytest.mark.parametrize(
@@ -113,7 +104,7 @@ def test_exactly_at_the_radius_is_served_and_a_hair_less_is_not():
 def test_a_radius_that_is_absurd_has_a_plain_answer(radius_m, share):
     zones = [{"code": "outer-ring", "radius_m": radius_m}]
     world = snapshot([*district(HALF_M, RING), charger("a", offset(CENTRE, 100, 50))])
-    evaluation = evaluate(world, radius_m=radius_m, zones=zones)
+    evaluation = service_of(world, radius_m=radius_m, zones=zones)
     assert evaluation.share == pytest.approx(share, abs=1e-9)
     assert len(evaluation.gaps()) == (0 if share == 1.0 else 2)
 
@@ -121,14 +112,14 @@ def test_a_radius_that_is_absurd_has_a_plain_answer(radius_m, share):
 @pytest.mark.parametrize("radius_m", [0, -1, 1e7, float("nan"), float("inf"), "far"])
 def test_a_radius_that_is_none_is_refused(radius_m):
     with pytest.raises(BadParameter, match="radius_m"):
-        evaluate(snapshot([*district(HALF_M), charger("a", CENTRE)]), radius_m=radius_m)
+        service_of(snapshot([*district(HALF_M), charger("a", CENTRE)]), radius_m=radius_m)
 
 
 @pytest.mark.parametrize("place", [(-58.6, -31.1), (121.4, 90.0), (-58.6, 31.1), (0.0, 0.0)],
                          ids=["the antipode", "the pole", "the other side", "nowhere"])  # fmt: skip
 def test_a_station_at_the_end_of_the_world_serves_nothing_here(place):
-    alone = evaluate(snapshot([*district(HALF_M), charger("a", CENTRE)]))
-    both = evaluate(snapshot([*district(HALF_M), charger("a", CENTRE), charger("b", place)]))
+    alone = service_of(snapshot([*district(HALF_M), charger("a", CENTRE)]))
+    both = service_of(snapshot([*district(HALF_M), charger("a", CENTRE), charger("b", place)]))
     assert both.share == alone.share
     assert [g.id for g in both.gaps()] == [g.id for g in alone.gaps()]
 
@@ -136,15 +127,15 @@ def test_a_station_at_the_end_of_the_world_serves_nothing_here(place):
 def test_a_station_exactly_at_the_antipode_serves_nothing_here():
     frame = Scope(snapshot(district(HALF_M)).areas["310112"]).frame
     place = (frame.lng0 - 180, -frame.lat0)
-    both = evaluate(snapshot([*district(HALF_M), charger("a", CENTRE), charger("b", place)]))
+    both = service_of(snapshot([*district(HALF_M), charger("a", CENTRE), charger("b", place)]))
     assert both.share == pytest.approx(np.pi * 1500**2 / (2 * HALF_M) ** 2, rel=1e-5)
 
 
 def test_a_station_without_a_place_is_not_counted():
     nowhere = charger("b", CENTRE)
     world = snapshot([*district(HALF_M), charger("a", CENTRE), Record(**{**{f: getattr(nowhere, f) for f in nowhere.__slots__}, "lng": None, "lat": None})])  # fmt: skip
-    assert evaluate(world, at_least=1).share > 0
-    assert evaluate(world, at_least=2).share == 0.0
+    assert service_of(world, at_least=1).share > 0
+    assert service_of(world, at_least=2).share == 0.0
 
 
 @pytest.mark.parametrize("place", [{"lng": float("nan"), "lat": 31.1}, {"lng": 121.4, "lat": float("inf")}])
@@ -175,7 +166,7 @@ def test_outlines_of_every_kind(name, at_least):
         charger(f"c{i}", offset(CENTRE, *p)) for i, p in enumerate([(0, 0), (900, 700), (-1500, 200), (200, -1700)])
     ]
     world = snapshot([*district(HALF_M, RING), *stations])
-    evaluation = evaluate(world, scope_of_polygon(OUTLINES[name]), at_least=at_least)
+    evaluation = service_of(world, scope_of_polygon(OUTLINES[name]), at_least=at_least)
     expected = open_m2(evaluation)
     assert 1e6 * evaluation.open_km2 == pytest.approx(expected, rel=BENT, abs=0.05)
     assert 1e6 * sum(g.area_km2 for g in evaluation.gaps()) == pytest.approx(
@@ -193,7 +184,7 @@ def test_a_drawn_bow_tie_is_repaired_and_its_name_says_so():
     assert (scope.area.name, scope.area.name_en) == ("自绘范围（已修复）", "drawn area (repaired)")
     assert scope.area_km2 == pytest.approx((2 * HALF_M / 1000) ** 2 / 2, rel=1e-3)
     assert scope_of_polygon(square(HALF_M)).area.name_en == "drawn area"
-    evaluation = evaluate(snapshot([*district(HALF_M), charger("a", CENTRE)]), scope)
+    evaluation = service_of(snapshot([*district(HALF_M), charger("a", CENTRE)]), scope)
     assert 1e6 * evaluation.open_km2 == pytest.approx(open_m2(evaluation), rel=BENT)
     assert len(evaluation.gaps()) == 2
 
@@ -228,11 +219,11 @@ def test_areas_that_overlap_each_have_their_own_share():
         *district(HALF_M), area("left", "aoi", left), area("right", "aoi", right), area("same", "aoi", right),
         charger("a", offset(CENTRE, -1800, 0)),
     ])  # fmt: skip
-    evaluation = evaluate(world)
+    evaluation = service_of(world)
     rows = {row.code: row for row in evaluation.area_rows("aoi")}
     assert list(rows) == ["left", "right", "same"]
     for code, shape in (("left", left), ("right", right), ("same", right)):
-        alone = evaluate(world, Scope(world.areas[code]))
+        alone = service_of(world, Scope(world.areas[code]))
         assert rows[code].area_km2 == pytest.approx(alone.result.area_km2, rel=1e-6)
         assert rows[code].share == pytest.approx(alone.share, abs=1e-7)
         assert shape.area > 0
@@ -273,5 +264,5 @@ def test_a_denominator_without_ground_here_has_no_share():
 
     lake = square(300, offset(CENTRE, 30_000, 0))
     elsewhere = replace(area("lake", "aoi", lake), layer="water", attributes={})
-    evaluation = evaluate(snapshot([*district(HALF_M), elsewhere, charger("a", CENTRE)]), denominator="water")
+    evaluation = service_of(snapshot([*district(HALF_M), elsewhere, charger("a", CENTRE)]), denominator="water")
     assert evaluation.share is None

@@ -6,20 +6,25 @@ import numpy as np
 import pytest
 import shapely
 
-from tests.world import CENTRE, HAND, LONG_AGO, PLAN, area, asset, charger, district, offset, snapshot, square
-from twin.coverage import RULES
-from twin.coverage.result import Scene
-from twin.coverage.scope import Scope
+from tests.world import (
+    CENTRE,
+    HAND,
+    LONG_AGO,
+    area,
+    asset,
+    charger,
+    district,
+    offset,
+    service_of,
+    snapshot,
+    square,
+)
 from twin.errors import BadParameter, RuleUnready
 from twin.model import DemandGrid, Record, Snapshot
 
 
 def evaluate(world: Snapshot, **parameters: object):
-    clause, rule = PLAN.clause("charger-service"), RULES["charger-service"]
-    return rule.evaluate(
-        Scene(world, Scope(world.areas["310112"]), clause),
-        rule.read(clause.parameters, {"radius_m": 1000, **parameters}),
-    )
+    return service_of(world, **{"radius_m": 1000, **parameters})
 
 
 def land(key: str, shape: shapely.Geometry, use: str) -> Record:

@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plane import area_by_scan_lines
-from tests.world import CENTRE, PLAN, charger, district, snapshot
+from tests.world import CENTRE, charger, district, service_of, snapshot
 from twin.cells import cell_centres, points_to_cells
-from twin.coverage import RULES
-from twin.coverage.result import Scene
 from twin.coverage.scope import Scope
 from twin.coverage.service import discs, open_region
 from twin.coverage.service_evaluation import ServiceEvaluation
@@ -26,11 +24,7 @@ def evaluate(xy: np.ndarray, **parameters: object) -> ServiceEvaluation:
     """Stations at places of the plane."""
     places = FRAME.inverse(np.asarray(xy, float).reshape(-1, 2))
     world = snapshot([*district(HALF_M), *(charger(f"c{i:03}", tuple(map(float, p))) for i, p in enumerate(places))])
-    clause, rule = PLAN.clause("charger-service"), RULES["charger-service"]
-    scene = Scene(world, Scope(world.areas["310112"]), clause)
-    found = rule.evaluate(scene, rule.read(clause.parameters, parameters))
-    assert isinstance(found, ServiceEvaluation)
-    return found
+    return service_of(world, **parameters)
 
 
 def turned(xy: list[tuple[float, float]], turn_deg: float, at: tuple[float, float]) -> np.ndarray:

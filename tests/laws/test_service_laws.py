@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plane import BENT
-from tests.world import CENTRE, PLAN, area, charger, offset, snapshot, square
+from tests.world import CENTRE, area, charger, offset, service_of, snapshot, square
 from twin.cells import points_to_cells
-from twin.coverage import RULES
-from twin.coverage.result import Scene
-from twin.coverage.scope import Scope, scope_of_polygon
+from twin.coverage.scope import scope_of_polygon
 from twin.coverage.service import discs, open_region
 from twin.coverage.service_evaluation import ServiceEvaluation
 from twin.model import Snapshot
@@ -57,14 +55,6 @@ def world(
     return snapshot([*borders, *towns, *stations])
 
 
-def evaluate(world: Snapshot, scope: Scope | None = None, **parameters: object) -> ServiceEvaluation:
-    clause, rule = PLAN.clause("charger-service"), RULES["charger-service"]
-    judged = scope or Scope(world.areas["310112"])
-    found = rule.evaluate(Scene(world, judged, clause), rule.read(clause.parameters, parameters))
-    assert isinstance(found, ServiceEvaluation)
-    return found
-
-
 def served_km2(evaluation: ServiceEvaluation) -> float:
     return float(evaluation.served_m2(evaluation.base).sum()) / 1e6
 
@@ -79,7 +69,7 @@ def radii(ring_m: float, elsewhere_m: float) -> dict[str, object]:
 @settings(max_examples=8)
 @given(PLACES, PLACE, PARAMETERS)
 def test_one_more_station_never_lowers_the_share(places, extra, parameters):
-    more, less = (evaluate(world(p), **parameters).share for p in ([*places, extra], places))
+    more, less = (service_of(world(p), **parameters).share for p in ([*places, extra], places))
     assert more >= less - ROUNDING
 
 
@@ -87,15 +77,15 @@ def test_one_more_station_never_lowers_the_share(places, extra, parameters):
 @given(PLACES, st.floats(0, 800), st.floats(0, 800), st.sampled_from(["demand", "station"]))
 def test_wider_radii_never_lower_the_share(places, ring_m, elsewhere_m, reading):
     held = world(places)
-    narrow = evaluate(held, **radii(900, 1500), reading=reading).share
-    assert evaluate(held, **radii(900 + ring_m, 1500 + elsewhere_m), reading=reading).share >= narrow - ROUNDING
+    narrow = service_of(held, **radii(900, 1500), reading=reading).share
+    assert service_of(held, **radii(900 + ring_m, 1500 + elsewhere_m), reading=reading).share >= narrow - ROUNDING
 
 
 @settings(max_examples=8)
 @given(PLACES)
 def test_asking_for_more_stations_never_raises_the_share(places):
     held = world(places)
-    shares = [evaluate(held, at_least=k).share for k in (1, 2, 3)]
+    shares = [service_of(held, at_least=k).share for k in (1, 2, 3)]
     assert shares[0] >= shares[1] - ROUNDING
     assert shares[1] >= shares[2] - ROUNDING
 
@@ -103,14 +93,16 @@ def test_asking_for_more_stations_never_raises_the_share(places):
 @settings(max_examples=8)
 @given(PLACES, PLACES, st.sampled_from(["demand", "station"]))
 def test_two_sets_together_serve_no_more_than_their_sum_and_no_less_than_either(one, two, reading):
-    first, second, both = (served_km2(evaluate(world(p), reading=reading)) for p in (one, two, one + two))
+    first, second, both = (served_km2(service_of(world(p), reading=reading)) for p in (one, two, one + two))
     assert max(first, second) - 1e-9 <= both <= first + second + 1e-9
 
 
 @settings(max_examples=8)
 @given(PLACES)
 def test_twice_the_same_stations_serve_twice_where_they_served_once(places):
-    assert evaluate(world(places + places), at_least=2).share == pytest.approx(evaluate(world(places)).share, abs=1e-12)
+    assert service_of(world(places + places), at_least=2).share == pytest.approx(
+        service_of(world(places)).share, abs=1e-12
+    )
 
 
 # Parts and the whole ----------------------------------------------------------------------------------------------------
@@ -119,7 +111,7 @@ def test_twice_the_same_stations_serve_twice_where_they_served_once(places):
 @settings(max_examples=8)
 @given(PLACES, PARAMETERS)
 def test_the_parts_of_a_partition_add_up_to_the_whole(places, parameters):
-    evaluation = evaluate(world(places), **parameters)
+    evaluation = service_of(world(places), **parameters)
     rows = evaluation.area_rows("town")
     assert sum(r.shortfall for r in rows) == pytest.approx(evaluation.open_km2, rel=1e-9, abs=1e-9)
     assert sum(r.area_km2 * r.share for r in rows) == pytest.approx(served_km2(evaluation), rel=1e-9, abs=1e-9)
@@ -128,7 +120,7 @@ def test_the_parts_of_a_partition_add_up_to_the_whole(places, parameters):
 @settings(max_examples=8)
 @given(PLACES, PARAMETERS)
 def test_gaps_and_what_is_served_make_up_the_area(places, parameters):
-    evaluation = evaluate(world(places), **parameters)
+    evaluation = service_of(world(places), **parameters)
     gaps = evaluation.gaps()
     open_km2 = sum(g.area_km2 for g in gaps)
     assert open_km2 == pytest.approx(evaluation.open_km2, abs=1e-6)
@@ -144,7 +136,7 @@ def test_gaps_and_what_is_served_make_up_the_area(places, parameters):
 @settings(max_examples=10)
 @given(PLACES, PARAMETERS, st.sampled_from([7, 8, 10]))
 def test_cells_of_any_size_add_up_to_the_whole(places, parameters, resolution):
-    evaluation = evaluate(world(places), **parameters)
+    evaluation = service_of(world(places), **parameters)
     table = evaluation.cells(resolution)
     whole_km2 = evaluation.scope.shape.area / 1e6
     assert table.share @ table.area_km2 == pytest.approx(served_km2(evaluation), abs=BENT * whole_km2)
@@ -158,15 +150,15 @@ def test_an_area_cut_in_two_serves_what_the_whole_does(places, at_m, parameters)
     west, south, east, north = square(HALF_M).bounds
     at = offset(CENTRE, at_m, 0)[0]
     halves = [scope_of_polygon(shapely.box(*b)) for b in ((west, south, at, north), (at, south, east, north))]
-    parts = [evaluate(held, half, **parameters) for half in halves]
-    assert sum(map(served_km2, parts)) == pytest.approx(served_km2(evaluate(held, **parameters)), abs=1e-5)
+    parts = [service_of(held, half, **parameters) for half in halves]
+    assert sum(map(served_km2, parts)) == pytest.approx(served_km2(service_of(held, **parameters)), abs=1e-5)
 
 
 @settings(max_examples=8)
 @given(PLACES, st.sampled_from([5, 6, 7]))
 def test_a_partitioned_run_equals_the_whole(places, resolution):
     """Judged tile by tile, each with all stations within reach, the open areas add up to those of one run."""
-    whole = evaluate(world(places))
+    whole = service_of(world(places))
     frame, shape = whole.scope.frame, whole.scope.shape
     from twin.cells import cell_polygons
 
@@ -187,8 +179,8 @@ def test_a_partitioned_run_equals_the_whole(places, resolution):
 @given(PLACES, PARAMETERS)
 def test_a_drawn_polygon_is_judged_like_an_area_of_the_same_shape(places, parameters):
     held = world(places)
-    drawn = evaluate(held, scope_of_polygon(held.areas["310112"].geometry), **parameters)
-    assert drawn.result.share == evaluate(held, **parameters).result.share
+    drawn = service_of(held, scope_of_polygon(held.areas["310112"].geometry), **parameters)
+    assert drawn.result.share == service_of(held, **parameters).result.share
     assert drawn.result.binding is True
 
 
@@ -196,16 +188,16 @@ def test_a_drawn_polygon_is_judged_like_an_area_of_the_same_shape(places, parame
 @given(PLACES, st.tuples(st.floats(-600, 600), st.floats(-600, 600)), PARAMETERS)
 def test_a_small_world_moved_some_hundred_metres_is_served_alike(places, by, parameters):
     """Other cells divide it, and it lies otherwise in its frame."""
-    moved = evaluate(world(places, offset(CENTRE, *by)), **parameters)
-    assert moved.share == pytest.approx(evaluate(world(places), **parameters).share, abs=2e-6)
+    moved = service_of(world(places, offset(CENTRE, *by)), **parameters)
+    assert moved.share == pytest.approx(service_of(world(places), **parameters).share, abs=2e-6)
 
 
 @settings(max_examples=8)
 @given(PLACES, st.sampled_from([{}, {"at_least": 2}]))
 def test_which_half_is_called_the_ring_changes_nothing_if_the_radii_change_places(places, parameters):
     """Not of the station's reading: there the ring's border belongs to the ring."""
-    east = evaluate(world(places), **radii(900, 1500), **parameters)
-    west = evaluate(world(places, ring_is_west=True), **radii(1500, 900), **parameters)
+    east = service_of(world(places), **radii(900, 1500), **parameters)
+    west = service_of(world(places, ring_is_west=True), **radii(1500, 900), **parameters)
     assert west.share == pytest.approx(east.share, abs=1e-9)
     assert west.zone_shares == pytest.approx(east.zone_shares[::-1], abs=1e-9)
 
@@ -214,7 +206,7 @@ def test_which_half_is_called_the_ring_changes_nothing_if_the_radii_change_place
 @given(st.lists(PLACE, min_size=1, max_size=8), PARAMETERS, st.randoms(use_true_random=False))
 def test_neither_the_order_nor_the_keys_of_the_stations_change_a_bit(places, parameters, random):
     shuffled = random.sample(places, len(places))
-    one, two = (evaluate(world(p), **parameters) for p in (places, shuffled))
+    one, two = (service_of(world(p), **parameters) for p in (places, shuffled))
     assert one.served_m2(one.base).tobytes() == two.served_m2(two.base).tobytes()
     assert [g.area_km2 for g in one.gaps()] == [g.area_km2 for g in two.gaps()]
 
@@ -226,7 +218,7 @@ def test_neither_the_order_nor_the_keys_of_the_stations_change_a_bit(places, par
 @given(PLACES, PARAMETERS, st.integers(0, 999))
 def test_the_share_of_points_served_is_that_of_the_area(places, parameters, seed):
     """One point in each square of a lattice: they stray less than as many anywhere."""
-    evaluation = evaluate(world(places), **parameters)
+    evaluation = service_of(world(places), **parameters)
     west, south, east, north = evaluation.scope.shape.bounds
     n, rng = 45, np.random.default_rng(seed)
     column, row = (v.ravel() for v in np.meshgrid(np.arange(n), np.arange(n)))

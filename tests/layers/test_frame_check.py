@@ -1,10 +1,6 @@
-"""The frame of points against areas and streets: real files, drawn worlds, and how often it is wrong."""
+"""The frame check by areas: points tell their frame at a border, or nothing is decided."""
 
 from __future__ import annotations
-
-import csv
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,37 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from twin.frames import FRAMES, Frame, MetricFrame, from_wgs84, to_wgs84
-from twin.layers.frame_check import AGAINST, CHANCE, FrameCheck, check_frame
+from tests.layers.framed import DEGREES, DISTRICT, DISTRICT_M, PLANE, judged, scattered
+from twin.frames import FRAMES, Frame, from_wgs84, to_wgs84
+from twin.layers.frame_check import AGAINST, CHANCE, check_frame
 from twin.layers.frame_readings import beyond_chance, candidates, read_positions, votes
 
-DEGREES = ("wgs84", "gcj02", "bd09")
-PLANE = MetricFrame(121.4, 31.1)
-# A district of some 19 km by 18 km with a bent border, in metres around its middle.
-OUTLINE = [(-9000, -8000), (-2000, -9500), (6000, -7000), (9500, -1000), (7000, 8000), (0, 8500), (-6000, 6000), (-9500, 1000)]  # fmt: skip
-DISTRICT_M = shapely.Polygon(OUTLINE)
-DISTRICT = PLANE.unproject(DISTRICT_M)
 CITY_TOO_FAR = (-7.3, -8.5)
-
-
-def scattered(n: int, seed: int = 1, within: shapely.Polygon = DISTRICT_M) -> np.ndarray:
-    """(n, 2) WGS-84 degrees, evenly over a polygon in metres."""
-    rng = np.random.default_rng(seed)
-    west, south, east, north = within.bounds
-    xy = rng.uniform((west, south), (east, north), (4 * n, 2))
-    return PLANE.inverse(xy[shapely.contains_xy(within, xy[:, 0], xy[:, 1])][:n])
-
-
-def written(lnglat: np.ndarray, frame: str) -> np.ndarray:
-    """The same places as a file in that frame has them."""
-    return np.column_stack(from_wgs84(lnglat[:, 0], lnglat[:, 1], FRAMES[frame]))
-
-
-def judged(lnglat: np.ndarray, true: str, declared: str, **more: object) -> FrameCheck:
-    return check_frame(written(lnglat, true), FRAMES[declared], [DISTRICT], **more)  # type: ignore[arg-type]
-
-
-# Areas -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("true", DEGREES)
@@ -198,202 +169,6 @@ def test_a_block_has_one_vote_and_a_tie_none() -> None:
     assert beyond_chance(10, 0, CHANCE)
     assert not beyond_chance(9, 0, CHANCE)
     assert AGAINST > 1
-
-
-# Streets ---------------------------------------------------------------------------------------------------------------
-
-
-def streets(reach_m: float = 3300, seed: int = 5) -> np.ndarray:
-    """Streets 180 to 420 m apart, both ways, around the middle of the district, as EPSG:4326 lines."""
-    rng = np.random.default_rng(seed)
-    places = [np.cumsum(rng.uniform(180, 420, int(reach_m / 150))) - reach_m for _ in range(2)]
-    lines = [shapely.LineString([(x, -reach_m), (x, reach_m)]) for x in places[0]]
-    lines += [shapely.LineString([(-reach_m, y), (reach_m, y)]) for y in places[1]]
-    return np.asarray(PLANE.unproject(shapely.segmentize(np.array(lines, dtype=object), 50.0)), dtype=object)
-
-
-def beside(roads: np.ndarray, n: int, off_m: float, seed: int = 6) -> np.ndarray:
-    """(n, 2) WGS-84 degrees some metres beside the streets."""
-    rng = np.random.default_rng(seed)
-    metric = PLANE.project(roads)[rng.integers(len(roads), size=n)]
-    spots = shapely.get_coordinates(shapely.line_interpolate_point(metric, rng.uniform(0.05, 0.95, n), normalized=True))
-    return PLANE.inverse(spots + rng.uniform(-off_m, off_m, (n, 2)))
-
-
-@pytest.mark.parametrize("true", DEGREES)
-@pytest.mark.parametrize("declared", DEGREES)
-def test_streets_tell_the_frame_of_points_well_inside(true: str, declared: str) -> None:
-    """470 m apart at the least, with streets in between."""
-    roads = streets()
-    lnglat = beside(roads, 600, 15.0)
-    assert judged(lnglat, true, declared).verdict == "undecidable"
-    check = judged(lnglat, true, declared, roads=roads)
-    assert (check.verdict, check.best) == ("fits" if true == declared else "fits worse", true)
-    assert check.basis == ("roads",)
-
-
-@pytest.mark.parametrize("declared", DEGREES)
-@pytest.mark.parametrize(
-    ("lnglat", "roads"),
-    [
-        (scattered(3000, within=shapely.box(-3000, -3000, 3000, 3000)), streets()),
-        (beside(streets()[:2], 300, 15.0), streets()[:2]),
-        (beside(streets(), 12, 15.0), streets()),
-        (beside(streets(), 600, 15.0), streets()[::9]),
-        (beside(streets(), 600, 15.0), np.array([shapely.Point(121.4, 31.1)], dtype=object)),
-        (beside(streets(), 600, 15.0), np.array([], dtype=object)),
-    ],
-    ids=["sites anywhere", "two parallel streets", "twelve points", "a few of the streets", "no lines", "no streets"],
-)  # fmt: skip
-def test_streets_that_do_not_fit_like_a_key_decide_nothing(
-    lnglat: np.ndarray, roads: np.ndarray, declared: str
-) -> None:
-    assert judged(lnglat, "wgs84", declared, roads=roads).verdict == "undecidable"
-
-
-def test_streets_that_all_run_one_way_decide_nothing() -> None:
-    """What a shift along them would do they cannot say."""
-    lines = [shapely.LineString([(x, -3000), (x, 3000)]) for x in range(-3000, 3001, 400)]
-    roads = np.asarray(PLANE.unproject(np.array(lines, dtype=object)), dtype=object)
-    assert judged(beside(roads, 500, 5.0), "gcj02", "wgs84", roads=roads).verdict == "undecidable"
-
-
-def test_areas_and_streets_that_contradict_each_other_decide_nothing() -> None:
-    roads = streets(9000)
-    lnglat = beside(roads, 6000, 10.0)
-    lnglat = lnglat[shapely.contains_xy(DISTRICT, lnglat[:, 0], lnglat[:, 1])]
-    assert judged(lnglat, "bd09", "wgs84", roads=roads).basis == ("areas", "roads")
-    shifted = shapely.transform(roads, lambda places: written(places, "bd09"))
-    check = judged(lnglat, "bd09", "wgs84", roads=shifted)
-    assert check.verdict == "undecidable"
-    assert "contradict" in check.words.en
-
-
-def test_streets_alone_decide_nothing_without_areas() -> None:
-    roads = streets()
-    assert check_frame(written(beside(roads, 600, 15.0), "bd09"), FRAMES["wgs84"], [], roads).verdict == "undecidable"
-
-
-# Real files ------------------------------------------------------------------------------------------------------------
-
-
-def shapes(path: Path) -> list[tuple[dict[str, object], shapely.Geometry]]:
-    found = json.loads(path.read_text("utf-8"))["features"]
-    return [(f["properties"], shapely.from_geojson(json.dumps(f["geometry"]))) for f in found]
-
-
-@pytest.fixture(scope="module")
-def districts(realdata: Path) -> dict[str, shapely.Geometry]:
-    return {str(p["adcode"]): shape for p, shape in shapes(realdata / "shanghai_districts_16_wgs84.geojson")}
-
-
-@pytest.fixture(scope="module")
-def telecom(realdata: Path) -> dict[str, np.ndarray]:
-    with (realdata / "base_stations_shanghai_telecom_wgs84.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {
-        name: np.array([[float(r[x]), float(r[y])] for r in rows])
-        for name, x, y in (("wgs84", "lon", "lat"), ("bd09", "lon_bd09_raw", "lat_bd09_raw"))
-    }
-
-
-@pytest.mark.parametrize("halo_m", [0.0, 1500.0])
-@pytest.mark.parametrize(
-    ("form", "declared", "loaded", "verdict", "best"),
-    [
-        ("wgs84", "wgs84", "minhang", "undecidable", None),
-        ("wgs84", "bd09", "minhang", "undecidable", None),
-        ("bd09", "wgs84", "minhang", "undecidable", None),
-        ("bd09", "bd09", "minhang", "undecidable", None),
-        ("wgs84", "wgs84", "all", "undecidable", "wgs84"),
-        ("wgs84", "gcj02", "all", "undecidable", None),
-        ("wgs84", "bd09", "all", "fits worse", "wgs84"),
-        ("bd09", "wgs84", "all", "fits worse", "bd09"),
-        ("bd09", "gcj02", "all", "fits worse", "bd09"),
-        ("bd09", "bd09", "all", "fits", "bd09"),
-    ],
-)
-def test_both_forms_of_the_telecom_file(
-    districts, telecom, form: str, declared: str, loaded: str, verdict: str, best: str | None, halo_m: float
-) -> None:
-    areas = [districts["310112"]] if loaded == "minhang" else list(districts.values())
-    check = check_frame(telecom[form], FRAMES[declared], areas, halo_m=halo_m)
-    assert (check.n_points, check.verdict) == (3008, verdict)
-    assert best in (None, check.best)
-
-
-def test_counting_alone_would_have_misled(districts, telecom) -> None:
-    """The right file has the fewest points in Minhang when it is read rightly."""
-    readings = read_positions(telecom["wgs84"], [FRAMES[f] for f in DEGREES], [districts["310112"]], 1e-6)
-    assert [int(r.inside.sum()) for r in readings] == [258, 270, 286]
-    check = check_frame(telecom["wgs84"], FRAMES["wgs84"], [districts["310112"]])
-    assert (check.verdict, check.best) == ("undecidable", "bd09")
-
-
-@pytest.mark.parametrize("form", ["wgs84", "bd09"])
-@pytest.mark.parametrize("declared", DEGREES)
-@pytest.mark.parametrize("loaded", ["minhang", "all"])
-def test_an_inner_cluster_is_undecidable(districts, telecom, form: str, declared: str, loaded: str) -> None:
-    areas = [districts["310112"]] if loaded == "minhang" else list(districts.values())
-    deep = PLANE.unproject(PLANE.project(districts["310112"]).buffer(-2500))
-    inner = shapely.contains_xy(deep, telecom["wgs84"][:, 0], telecom["wgs84"][:, 1])
-    assert inner.sum() > 30
-    check = check_frame(telecom[form][inner], FRAMES[declared], areas)
-    assert (check.verdict, check.standings[0].share) == ("undecidable", 1.0)
-    assert "well inside" in check.words.en
-
-
-@pytest.mark.parametrize(
-    ("form", "declared", "verdict"),
-    [("wgs84", "wgs84", "undecidable"), ("wgs84", "bd09", "fits worse"), ("bd09", "wgs84", "fits worse"), ("bd09", "bd09", "fits")],
-)  # fmt: skip
-def test_minhangs_part_of_the_file_in_minhang(districts, telecom, form: str, declared: str, verdict: str) -> None:
-    minhang = districts["310112"]
-    own = shapely.contains_xy(minhang, telecom["wgs84"][:, 0], telecom["wgs84"][:, 1])
-    check = check_frame(telecom[form][own], FRAMES[declared], [minhang])
-    assert (check.n_points, check.verdict) == (258, verdict)
-
-
-@pytest.mark.parametrize("name", ["ev_charging_stations_shenzhen_wgs84.csv", "cctv_seoul_gangnam_wgs84.csv"])
-@pytest.mark.parametrize("declared", DEGREES)
-def test_other_cities_are_undecidable(districts, realdata: Path, name: str, declared: str) -> None:
-    with (realdata / name).open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    lng, lat = (next(c for c in rows[0] if c.lower() in names) for names in (("lon", "lng"), ("lat",)))
-    xy = np.array([[float(r[lng]), float(r[lat])] for r in rows])
-    assert check_frame(xy, FRAMES[declared], list(districts.values())).verdict == "undecidable"
-
-
-@pytest.mark.parametrize("true", DEGREES)
-@pytest.mark.parametrize("declared", DEGREES)
-def test_metro_stations_are_told_by_the_lines_they_stand_on(
-    districts, realdata: Path, true: str, declared: str
-) -> None:
-    lines = np.array([shape for _, shape in shapes(realdata / "metro_lines_osm_wgs84.geojson")], dtype=object)
-    stations = np.array([p.coords[0] for _, p in shapes(realdata / "metro_stations_wgs84.geojson")])
-    window = shapely.contains_xy(shapely.box(121.2, 30.97, 121.6, 31.28), stations[:, 0], stations[:, 1])
-    check = check_frame(written(stations[window], true), FRAMES[declared], list(districts.values()), lines)
-    assert (check.verdict, check.best) == ("fits" if true == declared else "fits worse", true)
-    assert check.basis == ("roads",)
-
-
-@pytest.mark.parametrize("form", ["wgs84", "bd09"])
-@pytest.mark.parametrize("declared", DEGREES)
-def test_a_few_expressways_change_no_verdict(districts, telecom, realdata: Path, form: str, declared: str) -> None:
-    file = realdata / "expressways_minhang_hongqiao_wgs84.geojson"
-    roads = np.array([shape for _, shape in shapes(file)], dtype=object)
-    areas = list(districts.values())
-    with_roads = check_frame(telecom[form], FRAMES[declared], areas, roads)
-    assert with_roads == check_frame(telecom[form], FRAMES[declared], areas)
-
-
-# How fast, and how often wrong -----------------------------------------------------------------------------------------
-
-
-def test_seventy_thousand_points_are_judged_as_a_few_are() -> None:
-    raw, roads = written(scattered(70_000), "bd09"), streets()
-    check = check_frame(raw, FRAMES["wgs84"], [DISTRICT], roads, halo_m=1500.0)
-    assert (check.n_points, check.verdict) == (70_000, "fits worse")
 
 
 def crowd(rng: np.random.Generator) -> np.ndarray:
