@@ -36,7 +36,7 @@ ChangeOp = Literal["add", "change", "remove"]
 MAX_KEY = 512
 """Characters of a key, a layer's name or a source's id: what a page of a PostgreSQL index holds, in any script."""
 V = TypeVar("V")
-N_KEPT = 24
+N_KEPT = 64
 """Derived values that a table keeps."""
 
 

@@ -42,7 +42,8 @@ OWN = {
 
 def sources_of(table: LayerTable, snapshot: Snapshot) -> list[Source]:
     """The sources that a layer's features name; of counted ones, those that were counted."""
-    used = sorted({str(name) for name in (table.recorded or table).frame["source"].dropna().unique()})
+    whole = table.recorded or table
+    used = whole.keep("sources", lambda: sorted({str(name) for name in whole.frame["source"].dropna().unique()}))
     return [snapshot.sources[name] for name in used if name in snapshot.sources]
 
 
@@ -86,8 +87,10 @@ def describe(layer: LayerType, snapshot: Snapshot, updated: datetime | None, lan
 
 
 def extent(table: LayerTable, edge: float = 90.0) -> list[float] | None:
-    """West, south, east, north of all features that reach between the parallels ``edge`` south and north; None if none does. Of a sensitive layer on the next lines of
-    ``SENSITIVE_DEG`` around: the exact place of a single thing is not told with a document about all."""
+    """West, south, east, north of all features that reach between the parallels ``edge`` south and north; None if none does.
+
+    Of a sensitive layer on the next lines of ``SENSITIVE_DEG`` around: a document about all tells no single thing's place.
+    """
 
     def find() -> list[float] | None:
         bounds = bounds_of(table.lnglat if table.geometry is None else table.geometry)
@@ -112,9 +115,13 @@ def temporal_extent(table: LayerTable) -> dict[str, Any] | None:
     """From the first beginning to the last end of what is true; null = open. None of an empty layer."""
     if not len(table):
         return None
-    first, last = table.frame["valid_from"].dropna(), table.frame["valid_to"]
-    ends = [None if first.empty else str(first.min()), None if last.isna().any() else str(last.max())]
-    return {"interval": [[end and end.replace(".000000Z", "Z") for end in ends]], "trs": GREGORIAN}
+
+    def find() -> list[str | None]:
+        first, last = table.frame["valid_from"].dropna(), table.frame["valid_to"]
+        ends = [None if first.empty else str(first.min()), None if last.isna().any() else str(last.max())]
+        return [end and end.replace(".000000Z", "Z") for end in ends]
+
+    return {"interval": [table.keep("temporal extent", find)], "trs": GREGORIAN}
 
 
 def schema(layer: LayerType, address: str, lang: str, *, queryables: bool = False) -> dict[str, Any]:
