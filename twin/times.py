@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from twin.errors import BadParameter
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+LEAP_SECOND = re.compile(r"(?<=^.{10}[T ]\d\d:\d\d:)60", re.ASCII)
 
 
 def parse_moment(text: str, day: time = time.max) -> datetime:
-    """``2025-12-31`` or an ISO date-time (Shanghai unless it names an offset), in UTC.
+    """``2025-12-31`` or an ISO date-time (Shanghai unless it names an offset), in UTC. A leap second is the next one.
 
     Args:
         text: as written; an unescaped ``+`` of a query string, which arrives as a blank, is understood.
@@ -25,15 +26,25 @@ def parse_moment(text: str, day: time = time.max) -> datetime:
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             return datetime.combine(date.fromisoformat(text), day, SHANGHAI).astimezone(UTC)
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ].+", text, re.ASCII):
-            moment = datetime.fromisoformat(re.sub(r"(T.*) (\d{2}:?\d{2})$", r"\1+\2", text))
-            return (moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}[Tt ].+", text, re.ASCII):
+            return _date_time(re.sub(r"(T.*) (\d{2}:?\d{2})$", r"\1+\2", text.upper()))
     except (ValueError, OverflowError):
         pass
     raise BadParameter(
         f"无法读作日期或时间：“{text}”，应如 2025-12-31 或 2025-12-31T08:00:00+08:00",
         f"not a date or time: {text!r}; write 2025-12-31 or 2025-12-31T08:00:00+08:00",
     )
+
+
+def _date_time(text: str) -> datetime:
+    """Raises ValueError or OverflowError: it is none, or its second 60 is not the last of a day of UTC."""
+    moment = datetime.fromisoformat(LEAP_SECOND.sub("59", text))
+    utc = (moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    if not LEAP_SECOND.search(text):
+        return utc
+    if (utc.hour, utc.minute) != (23, 59):
+        raise ValueError(text)
+    return utc.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def shown_time(moment: datetime) -> str:

@@ -43,6 +43,21 @@ def document(client: Client) -> dict[str, Any]:
     return found
 
 
+def said_of(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every operation, with what its references name in their place."""
+
+    def named(value: Any) -> Any:
+        section, _, name = value.get("$ref", "").removeprefix("#/components/").partition("/")
+        return document["components"][section][name] if section else value
+
+    for path, method, said in operations(document):
+        full = {**said, "parameters": [named(parameter) for parameter in said.get("parameters", ())]}
+        full["responses"] = {status: named(answer) for status, answer in said["responses"].items()}
+        if "requestBody" in said:
+            full["requestBody"] = named(said["requestBody"])
+        yield path, method, full
+
+
 def schema_faults(schema: Any, where: str) -> Iterator[str]:
     """What a Schema Object of 3.0 may not be."""
     if not isinstance(schema, dict):
@@ -97,11 +112,10 @@ def operation_faults(operation: dict[str, Any], where: str) -> Iterator[str]:
     body = operation.get("requestBody", {})
     yield from content_faults(body.get("content", {}), f"{where} body")
     for status, answer in operation["responses"].items():
-        if "$ref" not in answer:
-            yield from (f"{where} {status}: {word}" for word in set(answer) - RESPONSE_WORDS)
-            yield from content_faults(answer.get("content", {}), f"{where} {status}")
-            if not answer.get("description"):
-                yield f"{where} {status}: no description"
+        yield from (f"{where} {status}: {word}" for word in set(answer) - RESPONSE_WORDS)
+        yield from content_faults(answer.get("content", {}), f"{where} {status}")
+        if not answer.get("description"):
+            yield f"{where} {status}: no description"
 
 
 def test_the_document_is_of_version_3_0_and_of_its_media_type(client: Client, document: dict[str, Any]) -> None:
@@ -113,9 +127,7 @@ def test_the_document_is_of_version_3_0_and_of_its_media_type(client: Client, do
 
 
 def test_no_keyword_is_unknown_to_version_3_0(document: dict[str, Any]) -> None:
-    faults = [
-        fault for path, method, said in operations(document) for fault in operation_faults(said, f"{method} {path}")
-    ]
+    faults = [fault for path, method, said in said_of(document) for fault in operation_faults(said, f"{method} {path}")]
     for name, schema in document["components"]["schemas"].items():
         faults += schema_faults(schema, name)
     assert faults == []
@@ -154,13 +166,13 @@ def references(value: Any) -> Iterator[str]:
 
 
 def test_every_part_of_a_path_in_braces_is_a_parameter(document: dict[str, Any]) -> None:
-    for path, _, said in operations(document):
+    for path, _, said in said_of(document):
         named = {part.partition("}")[0] for part in path.split("{")[1:]}
         assert {p["name"] for p in said.get("parameters", ()) if p["in"] == "path"} == named, path
 
 
 def test_every_operation_declares_its_answer_and_every_problem(document: dict[str, Any]) -> None:
-    for path, method, said in operations(document):
+    for path, method, said in said_of(document):
         assert {str(status) for _, status in STATUS} <= set(said["responses"]), path
         assert any(status.startswith("2") for status in said["responses"]), (method, path)
         assert "422" not in said["responses"] or "Problem" in str(said["responses"]["422"])
@@ -187,7 +199,7 @@ def test_what_is_answered_is_of_a_declared_media_type(client: Client, document: 
 def test_pages_are_declared_where_f_has_html(document: dict[str, Any]) -> None:
     pages = {
         path
-        for path, method, said in operations(document)
+        for path, method, said in said_of(document)
         if "text/html" in said["responses"].get("200", {}).get("content", {})
     }
     assert {
@@ -230,7 +242,7 @@ def test_the_systems_of_coordinates_are_listed(items: dict[str, dict[str, Any]])
 
 
 def test_layers_and_rules_are_listed_where_one_is_asked_for(client: Client, document: dict[str, Any]) -> None:
-    for path, _, said in operations(document):
+    for path, _, said in said_of(document):
         for parameter in said.get("parameters", ()):
             if parameter["in"] == "path" and parameter["name"] == "layer":
                 assert parameter["schema"]["enum"] == list(LAYERS), path

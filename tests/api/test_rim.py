@@ -89,14 +89,16 @@ def test_the_description_has_problems_instead_of_422s_of_its_own(client: Client)
     assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"
     document: dict[str, Any] = answer.json()
     assert "HTTPValidationError" not in answer.text
+    assert document["components"]["responses"]["400"]["content"] == {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+        "text/html": {"schema": {"type": "string"}},
+    }
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            content = operation["responses"]["400"]["content"]
-            assert content == {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
-                "text/html": {"schema": {"type": "string"}},
+            assert operation["responses"]["400"] == {"$ref": "#/components/responses/400"}, path
+            assert "lang" in {
+                p.get("name", p.get("$ref", "").replace(".", "/").rpartition("/")[2]) for p in operation["parameters"]
             }, path
-            assert "lang" in {p["name"] for p in operation["parameters"]}, path
     limit = next(
         p for p in document["paths"]["/collections/{layer}/items"]["get"]["parameters"] if p["name"] == "limit"
     )

@@ -7,6 +7,7 @@ them or of signs. So each parenthesis that stands in another is parsed by itself
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from twin.api.crs import Crs
+from twin.api.gdal_filter import to_cql2
 from twin.errors import BadParameter
 from twin.layers.filter_tree import (
     MAX_DEPTH,
@@ -22,6 +24,7 @@ from twin.layers.filter_tree import (
     SPATIAL,
     TEMPORAL,
     TOO_COMPLEX,
+    Kind,
     ToDegrees,
     fault,
     refusal,
@@ -29,13 +32,15 @@ from twin.layers.filter_tree import (
 )
 from twin.layers.filtering import Filter, filter_of
 
-Language = Literal["cql2-text", "cql2-json"]
+Language = Literal["cql2-text", "cql2-json", "cql-text"]
 MAX_TEXT = 8_000
 MAX_SIGNS = 3 * MAX_NODES
 """Words and operators of a text; values do not count."""
 TOKEN = re.compile(
-    r"""(?P<text>'(?:[^']|'')*')|(?P<name>"(?:[^"]|"")*")|(?P<word>[^\W\d][\w.:]*)|(?P<number>\d[\w.]*)|(?P<sign>\S)"""
+    r"""(?P<text>'(?:[^'\\]|''|\\(?s:.))*+')|(?P<name>"(?:[^"]|"")*")|(?P<word>[^\W\d][\w.:]*)|(?P<number>\d[\w.]*)|(?P<sign>\S)"""
 )
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+"""In a text: a quote is one by this; anything else stands as it is, for LIKE."""
 NO_FUNCTION = frozenset(("and", "or", "not", "between", "in", "like", "is", "div"))
 """Words before a parenthesis of its own."""
 SHAPES = tuple(
@@ -61,8 +66,11 @@ MARK = "\ue000"
 PLACE = re.compile(r"--> (\d+):(\d+)")
 
 
-def parse_filter(text: str, lang: Language, to_degrees: ToDegrees | None = None) -> Filter:
+def parse_filter(
+    text: str, lang: Language, to_degrees: ToDegrees | None = None, kinds: Mapping[str, Kind] | None = None
+) -> Filter:
     """A filter from its text. Geometries are in degrees, or taken there by ``to_degrees``. Times without a zone are Shanghai's.
+    GDAL's text (``cql-text``) is understood by the ``kinds`` of the layer's properties.
 
     Raises:
         BadParameter: too long or too complex, wrong syntax (saying where), or no filter.
@@ -70,7 +78,11 @@ def parse_filter(text: str, lang: Language, to_degrees: ToDegrees | None = None)
     if len(text) > MAX_TEXT:
         zh = f"过长：{len(text):,} 个字符，最多 {MAX_TEXT:,} 个"
         raise refusal([fault(text[:60], zh, f"too long: {len(text):,} characters, at most {MAX_TEXT:,}")])
-    return filter_of(_from_json(text) if lang == "cql2-json" else _parse(_Cutter(text).cut(), text), to_degrees)
+    if lang == "cql2-json":
+        return filter_of(_from_json(text), to_degrees)
+    if lang == "cql-text":
+        text = to_cql2(text, kinds or {})
+    return filter_of(_parse(_Cutter(text).cut(), text), to_degrees)
 
 
 def degrees_of(crs: Crs) -> ToDegrees:
@@ -134,6 +146,8 @@ class _Cutter:
         piece = self._pieces[-1]
         piece.add(self._text[self._end : at], self._end)
         self._end = at + len(part)
+        if kind == "text":
+            part = ESCAPED.sub(lambda found: "''" if found[1] == "'" else found[0], part)
         word = part.lower() if kind == "word" else ""
         self._count(kind, word, part)
         if part == "(":
