@@ -42,7 +42,7 @@ def test_a_collection_says_where_its_data_come_from(client: Client) -> None:
     assert (body["title"], body["itemType"], body["n_features"]) == ("Cameras", "feature", N_CAMERAS)
     assert (body["synthetic"], body["schematic"], body["frame"]) == (True, True, "wgs84")
     assert body["updated"] == "2024-05-01T00:00:00Z"
-    assert body["extent"]["spatial"]["bbox"] == [[121.272, 31.004, 121.307, 31.034]]
+    assert body["extent"]["spatial"]["bbox"] == [[121.27, 31.0, 121.31, 31.04]]
 
 
 @pytest.mark.parametrize(
