@@ -20,6 +20,7 @@ from tests.api.tiling import app_of, scattered
 from twin.access import Caller, ExactRead
 from twin.api import tiles
 from twin.api.quick_tiles import LEAST_ROLES, QuickTiles
+from twin.api.replies import GEOJSON, MVT
 from twin.api.tiles import QUICK_ROWS, is_quick, make_tile
 from twin.api.world import View
 from twin.layers import LAYERS
@@ -60,6 +61,18 @@ def test_a_tile_is_answered_before_routing_as_its_route_answers(make: Make, url:
             assert (found.status_code, found.content) == (expected.status_code, expected.content)
             names = ("etag", "content-encoding", "content-type", "cache-control", "content-length", "vary")
             assert {n: found.headers.get(n) for n in names} == {n: expected.headers.get(n) for n in names}
+
+
+@pytest.mark.parametrize("accept", ["*/*", GEOJSON, MVT, f"{MVT};q=0.1, {GEOJSON};q=0.2", "text/html"])
+@pytest.mark.parametrize("url", [OGC_CAMERAS, f"{OGC_CAMERAS}?f=mvt", f"{CAMERAS}.mvt"])
+def test_a_form_that_accept_names_is_answered_as_the_route_answers_it(make: Make, url: str, accept: str) -> None:
+    quick, routed = Quick(make(store_of(records()))).client, make(store_of(records()))
+    found, expected = (each.get(url, headers={"accept": accept}) for each in (quick, routed))
+    assert (found.status_code, found.content) == (200, expected.content)
+    names = ("etag", "content-type", "vary")
+    assert {n: found.headers[n] for n in names} == {n: expected.headers[n] for n in names}
+    is_geojson = url == OGC_CAMERAS and GEOJSON in accept
+    assert found.headers["content-type"] == (GEOJSON if is_geojson else MVT)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from twin.api.allowed import least_role
 from twin.api.mercator import is_tile
 from twin.api.mvt import Tile
+from twin.api.negotiated import by_accept, negotiated
 from twin.api.replies import accepts_gzip
-from twin.api.tiles import Format, format_of, is_quick, layer_key, layer_reply
+from twin.api.tiles import MEDIA, Format, format_of, is_quick, layer_key, layer_reply
 from twin.api.world import View, view_of
 from twin.errors import TwinError
 from twin.layers import LAYERS, LayerType
@@ -26,7 +27,7 @@ from twin.model import Snapshot
 NUMBER = "(0|[1-9][0-9]{0,7})"
 PLAIN = re.compile(rf"/tiles/([a-z_]+)/{NUMBER}/{NUMBER}/{NUMBER}\.(mvt|geojson)")
 OGC = re.compile(rf"/collections/([a-z_]+)/tiles/WebMercatorQuad/{NUMBER}/{NUMBER}/{NUMBER}")
-FORMATS: dict[bytes, Format] = {b"": "mvt", b"f=mvt": "mvt", b"f=geojson": "geojson"}
+FORMATS: dict[bytes, Format | None] = {b"": None, b"f=mvt": "mvt", b"f=geojson": "geojson"}
 PLAIN_TEMPLATE = "/tiles/{layer}/{z}/{x}/{y}.{ending}"
 OGC_TEMPLATE = "/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}"
 LEAST_ROLES = {template: least_role("GET", template) for template in (PLAIN_TEMPLATE, OGC_TEMPLATE)}
@@ -41,6 +42,7 @@ class Asked:
     layer: LayerType
     tile: Tile
     kind: Format
+    is_negotiated: bool
 
     def is_at_once(self, *, gzipped: bool) -> bool:
         """Whether the answer takes no more than a millisecond: it is made already, in the form asked for, or made quickly."""
@@ -50,7 +52,8 @@ class Asked:
         return not gzipped and is_quick(self.view, self.snapshot, self.layer, self.tile, self.kind)
 
     def answer(self, request: Request) -> Response:
-        return layer_reply(request, self.view, self.layer, self.tile, self.kind, self.snapshot)
+        answer = layer_reply(request, self.view, self.layer, self.tile, self.kind, self.snapshot)
+        return by_accept(answer) if self.is_negotiated else answer
 
 
 class QuickTiles:
@@ -79,7 +82,7 @@ def asked_by(request: Request) -> Asked | None:
         kind, template = format_of(found[5]), PLAIN_TEMPLATE
     elif query in FORMATS and (found := OGC.fullmatch(path)):
         name, z, y, x = found.groups()
-        kind, template = FORMATS[query], OGC_TEMPLATE
+        kind, template = negotiated(request, FORMATS[query], MEDIA), OGC_TEMPLATE
     else:
         return None
     view, tile = view_of(request), (int(z), int(x), int(y))
@@ -89,7 +92,7 @@ def asked_by(request: Request) -> Asked | None:
     if snapshot is None:
         return None
     scope["route_template"] = template
-    return Asked(view, snapshot, LAYERS[name], tile, kind)
+    return Asked(view, snapshot, LAYERS[name], tile, kind, template == OGC_TEMPLATE and query == b"")
 
 
 def ready(view: View) -> Snapshot | None:

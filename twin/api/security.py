@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twin.api.logs import description, logger, template_of
 from twin.api.problems import internal, methods_at, problem
 from twin.api.proxies import DEFAULT_PORT, Proxies
+from twin.api.replies import PATCHES
 from twin.errors import Words
 
 DATA_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,8 +35,16 @@ HEADERS = (
 )
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 DEPENDS_ON_CALLER = "Authorization, Cookie, X-API-Key"
-EXPOSED = ("Content-Crs", "ETag", "Link", "Location", "Retry-After", "X-Request-Id")
-SENT = ("Authorization", "Content-Crs", "If-Match", "If-None-Match", "X-API-Key", "X-CSRF-Token", "X-Purpose")
+EXPOSED = (
+    "Accept-Ranges", "Content-Crs", "Content-Range", "ETag", "Link", "Location", "Preference-Applied", "RateLimit",
+    "RateLimit-Policy", "Retry-After", "X-Request-Id",
+)  # fmt: skip
+"""What pages of other sites may read of an answer, besides what browsers let everybody read."""
+SENT = (
+    "Authorization", "Content-Crs", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID", "Prefer", "Range", "X-API-Key",
+    "X-CSRF-Token", "X-Purpose",
+)  # fmt: skip
+"""What they may send."""
 WRITING = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DISCONNECTED = 499
 """How a request is told whose caller left before the answer began."""
@@ -95,7 +104,8 @@ class Rim:
         if scope["method"] in SAFE_METHODS:
             if scope["method"] == "OPTIONS" and not (self.origins and is_preflight(scope)):
                 methods = methods_at(Request(scope))
-                return Response(status_code=204, headers={"allow": ", ".join(methods)}) if methods else None
+                patches = {"accept-patch": ", ".join(PATCHES)} if "PATCH" in methods else {}
+                return Response(status_code=204, headers={"allow": ", ".join(methods), **patches}) if methods else None
             return None
         if from_another_site(Request(scope), self.origins):
             return problem(Request(scope), 403, "cross-site", CROSS_SITE)

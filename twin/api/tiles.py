@@ -16,6 +16,7 @@ from twin.api.language import Language
 from twin.api.memory import trim
 from twin.api.mercator import MAX_LAT, MAX_ZOOM, check_tile
 from twin.api.mvt import PointTiles, Tile
+from twin.api.negotiated import by_accept, negotiated
 from twin.api.params import Times
 from twin.api.replies import GEOJSON, MVT, json_reply, packed_reply, url
 from twin.api.tile_cache import KeptTile
@@ -39,7 +40,7 @@ HEX_RESOLUTIONS = {10: 8, 11: 9, 12: 9}
 QUICK_ROWS = 2000
 """Features of a tile that are encoded in about a millisecond: less than it costs to hand them to another thread."""
 Format = Literal["mvt", "geojson"]
-MEDIA: dict[str, str] = {"mvt": MVT, "geojson": GEOJSON}
+MEDIA: dict[Format, str] = {"mvt": MVT, "geojson": GEOJSON}
 
 Zoom = Annotated[int, Path(json_schema_extra={"minimum": 0, "maximum": MAX_ZOOM})]
 Column = Annotated[int, Path(json_schema_extra={"minimum": 0}, description="from the west, below 2^z")]
@@ -155,10 +156,12 @@ def layer_tile(
 @router.get("/collections/{layer}/tiles/WebMercatorQuad/{z}/{y}/{x}")
 def ogc_tile(
     request: Request, world: Served, layer: LayerName, z: Zoom, y: Row, x: Column, when: Times,
-    f: Annotated[Format, Query(description="format")] = "mvt",
+    f: Annotated[Format | None, Query(description="format; default: by the Accept header, mvt if it names none")] = None,
 ) -> Response:  # fmt: skip
     """The same tile where OGC API Tiles has it: row before column."""
-    return layer_reply(request, world, layer_named(layer), (z, x, y), f, world.snapshot(when))
+    form = negotiated(request, f, MEDIA)
+    answer = layer_reply(request, world, layer_named(layer), (z, x, y), form, world.snapshot(when))
+    return answer if f else by_accept(answer)
 
 
 def layer_reply(
@@ -238,6 +241,6 @@ def is_quick(world: View, snapshot: Snapshot, layer: LayerType, tile: Tile, kind
     return bool(rows.stop - rows.start <= QUICK_ROWS)
 
 
-def tile_reply(request: Request, kept: KeptTile, kind: str) -> Response:
+def tile_reply(request: Request, kept: KeptTile, kind: Format) -> Response:
     """304 if the caller has it already, 204 for an MVT without features."""
     return packed_reply(request, kept, MEDIA[kind], empty=kind == "mvt" and kept.is_empty)

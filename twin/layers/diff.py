@@ -107,14 +107,17 @@ def diff(
             does not say when; a difference without a date holds from now on: what was true before stays so.
         columns: field to the file's column: what ``extra`` has under a column goes once its field is given.
 
-    Places closer than 1e-9 degrees are the same; all else must be equal.
+    Places closer than 1e-9 degrees are the same, and so is a time with what a file of milliseconds leaves of it; all else
+    must be equal.
     """
     added: list[Record] = []
     altered: list[Altered] = []
     unchanged: list[str] = []
-    for i, record in enumerate(records):
+    for i, told in enumerate(records):
+        timeline = held.get(told.key, ())
+        record = _with_held_times(told, timeline)
         dated = _gives(given, "valid_from", i)
-        base = _base(held.get(record.key, ()), record.valid_from if dated else now)
+        base = _base(timeline, record.valid_from if dated else now)
         if base is None:
             added.append(record)
             continue
@@ -134,6 +137,20 @@ def diff(
     gone = [_base(timeline, now) for key, timeline in held.items() if key not in there]
     removed = tuple(Removed(r, v) for v, r in (pair for pair in gone if pair is not None) if r.source == source_id)
     return ImportDiff(tuple(added), tuple(moved), tuple(changed), removed, tuple(unchanged))
+
+
+def _with_held_times(record: Record, timeline: Sequence[tuple[int, Record]]) -> Record:
+    """The record; where a time of it is one that is held, cut to milliseconds (GDAL knows no less), with the held one."""
+    times = {t for _, r in timeline for t in (r.valid_from, r.valid_to) if t is not None}
+    cut = {t.replace(microsecond=t.microsecond // 1000 * 1000): t for t in times if t.microsecond % 1000}
+    held = {short: t for short, t in cut.items() if short not in times}
+    if record.valid_from not in held and record.valid_to not in held:
+        return record
+    return replace(
+        record,
+        valid_from=held.get(record.valid_from, record.valid_from),
+        valid_to=None if record.valid_to is None else held.get(record.valid_to, record.valid_to),
+    )
 
 
 def _base(timeline: Sequence[tuple[int, Record]], at: datetime) -> tuple[int, Record] | None:

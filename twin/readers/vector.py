@@ -10,7 +10,8 @@ import re
 import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, NamedTuple
 from xml.parsers import expat
 
@@ -114,9 +115,16 @@ def gdal_table(
         name = chosen_table([x.name for x in layers if x.n_features], [x.name for x in layers], file, "图层", "layer")
         layer = next(x for x in layers if x.name == name)
         refuse_too_many(file.name, layer.n_features, layer.n_columns)
-        meta, table = raw.read_arrow(content, layer=name, encoding=encoding, read_geometry=False)
+        # as Arrow times all but those of a GeoPackage lose their zone
+        meta, table = raw.read_arrow(
+            content, layer=name, encoding=encoding, read_geometry=False, datetime_as_string=short != "gpkg"
+        )
+        timed = {c for c, kind in zip(meta["fields"], meta["ogr_types"], strict=True) if kind == "OFTDateTime"}
         _, _, wkb, _ = raw.read(content, layer=name, encoding=encoding, columns=[], force_2d=True)
-        columns = {str(c): plain_values(table[i].to_pylist()) for i, c in enumerate(table.column_names)}
+        columns = {
+            str(c): plain_values(map(_moment, table[i].to_pylist()) if c in timed else table[i].to_pylist())
+            for i, c in enumerate(table.column_names)
+        }
         geometry = None if wkb is None else simple_geometries(wkb)
         n = table.num_rows if geometry is None else len(geometry)
         if columns and table.num_rows != n:
@@ -130,6 +138,13 @@ def gdal_table(
         file.name, frame, geometry, short, encoding or "utf-8", file.sha256, declared_frame, metadata,
         warnings=(*said, *told),
     )  # fmt: skip
+
+
+def _moment(cell: Any) -> Any:
+    """GDAL's text for a time as a time, where Python has such a year."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(cell) if isinstance(cell, str) else cell
+    return cell
 
 
 def simple_geometries(wkb: Any) -> Geometries:

@@ -1,4 +1,4 @@
-"""GeoParquet: typed columns, WKB, the frame's CRS (none for GCJ-02 and BD-09), where it comes from as key ``twin``."""
+"""GeoParquet: typed columns, times in UTC, WKB, the frame's CRS (none for GCJ-02 and BD-09), where it comes from as key ``twin``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import orjson
 import shapely
 
 from twin.export import Export, ExportColumn
+from twin.writers.moments import utc_moments
 from twin.writers.tables import json_text
 
 GEO_VERSION = "1.1.0"
@@ -20,10 +21,11 @@ def to_parquet(export: Export, stem: str) -> dict[str, bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    kinds = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "time": pa.timestamp("us", "UTC")}
+    encode = {"json": lambda values: [json_text(v) for v in values], "time": utc_moments}
 
     def array(column: ExportColumn) -> Any:
-        values = [json_text(v) for v in column.values] if column.kind == "json" else column.values
+        values = encode.get(column.kind, list)(column.values)
         return pa.array(values, kinds.get(column.kind, pa.string()))
 
     arrays = {c.name: array(c) for c in export.columns}

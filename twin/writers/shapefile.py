@@ -63,7 +63,7 @@ def to_zipped_shapefile(export: Export, stem: str) -> dict[str, bytes]:
 
 
 def _flat(column: ExportColumn) -> ExportColumn:
-    """A column that a .dbf can hold: yes and no as words, JSON as text, numbers that it would round as text."""
+    """A column that a .dbf can hold: yes and no as words, JSON and times as text, numbers that it would round as text."""
     name = short_name(column.name)
     assert len(name) <= LONGEST_SHORT_NAME, name
     match column.kind:
@@ -71,6 +71,8 @@ def _flat(column: ExportColumn) -> ExportColumn:
             values = [None if v is None else "true" if v else "false" for v in column.values]
         case "json":
             values = [json_text(v) for v in column.values]
+        case "time":
+            values = column.values
         case "float" if not all(v is None or _is_kept(v) for v in column.values):
             values = [None if v is None else repr(v) for v in column.values]
         case _:

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from twin.errors import InvalidInput, Words
 from twin.export import Export, ExportColumn
 from twin.model import Geometries
+from twin.writers.moments import utc_moments
 from twin.writers.tables import json_text
 
 SHAPES = {"point": "Point", "line": "LineString", "polygon": "Polygon"}
 NO_CRS = "'crs' was not provided"
 """Said of GCJ-02 and BD-09, which have no code."""
 NUMPY_KINDS = {"int": np.int64, "float": np.float64, "bool": np.bool_}
+GDAL_UTC = 100
+"""How GDAL says that a time is in UTC."""
 
 
 def to_geopackage(export: Export, stem: str) -> dict[str, bytes]:
@@ -79,7 +82,7 @@ def promoted(shapes: Geometries, kind: str) -> tuple[Geometries, str]:
 
 
 def write_with_gdal(target: Any, export: Export, columns: list[ExportColumn], **more: Any) -> None:
-    """Write by GDAL to a path or a BytesIO.
+    """Write by GDAL to a path or a BytesIO. Times are in UTC, cut to the milliseconds that GDAL knows.
 
     Raises:
         InvalidInput: GDAL refuses it, or would not write it as it is.
@@ -90,6 +93,7 @@ def write_with_gdal(target: Any, export: Export, columns: list[ExportColumn], **
     shapes, shape_type = promoted(export.geometry, export.layer.geometry)
     values, masks = fields_of(columns)
     names = [c.name for c in columns]
+    zones = {c.name: np.full(len(c.values), GDAL_UTC) for c in columns if c.kind == "time"}
     known = (
         pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError,
         pyogrio.errors.GeometryError, pyogrio.errors.FieldError, pyogrio.errors.CRSError,
@@ -99,7 +103,7 @@ def write_with_gdal(target: Any, export: Export, columns: list[ExportColumn], **
             warnings.simplefilter("always")
             raw.write(
             target, shapely.to_wkb(shapes), values, names, field_mask=masks, geometry_type=shape_type,
-            crs=export.about["crs"], encoding="UTF-8", **more,
+            crs=export.about["crs"], encoding="UTF-8", gdal_tz_offsets=zones, **more,
         )  # fmt: skip
     except known as problem:
         raise InvalidInput(f"GDAL 无法写出：{problem}", f"GDAL cannot write it: {problem}") from None
@@ -119,6 +123,8 @@ def _array(column: ExportColumn, mask: NDArray[np.bool_]) -> NDArray[Any]:
     if column.kind in NUMPY_KINDS:
         filled = [0 if none else v for v, none in zip(column.values, mask, strict=True)]
         return np.array(filled, NUMPY_KINDS[column.kind])
+    if column.kind == "time":
+        return utc_moments(column.values).astype("datetime64[ms]")
     values = [json_text(v) for v in column.values] if column.kind == "json" else column.values
     out = np.full(len(values), None, dtype=object)
     out[:] = values
