@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.world import CENTRE, LONG_AGO, NOW, PLAN, charger, district, offset, square
 from twin.coverage.lifecycle import ASSUMED
-from twin.editing import BY_HAND, Edited, Place, Signed, Wish, change, create, end, replace_asset
+from twin.editing import BY_HAND, Edited, Place, Signed, Wish, change, create, drafted, end, merged, replace_asset
 from twin.engine import Twin
 from twin.errors import BadParameter, Conflict, InvalidInput, LayerInvalid, NotFound, Stale
 from twin.layers.states import may_follow
@@ -52,6 +52,10 @@ def held(
     frame = twin.snapshot(as_of, known_at).layers["chargers"].frame
     rows = frame[frame["key"] == key].to_dict("records")
     return rows[0] if rows else {}
+
+
+def added(twin: Twin, told: dict[str, object], place: Place | None = None) -> Edited:
+    return create(twin, drafted(twin, "chargers", Wish(told, place)), ME)
 
 
 def move(twin: Twin, state: str, at: str | None = None, **more: object) -> Edited:
@@ -101,13 +105,13 @@ def test_an_outline_is_edited_as_an_area_and_its_name_without_it(twin):
 
 
 def test_an_asset_is_added_with_its_key_or_gets_one(twin):
-    edited = create(twin, "chargers", Wish({"key": "b", "name": "乙"}, Place(shapely.Point(CENTRE))), ME)
+    edited = added(twin, {"key": "b", "name": "乙"}, Place(shapely.Point(CENTRE)))
     assert (edited.version, held(twin, "b")["name"], held(twin, "b")["source"]) == (1, "乙", BY_HAND.id)
     assert twin.snapshot().sources[BY_HAND.id] == BY_HAND
-    other = create(twin, "chargers", Wish({"name": "丙"}), ME)
+    other = added(twin, {"name": "丙"})
     assert held(twin, other.record.key)["name"] == "丙"
     with pytest.raises(Conflict, match="exists"):
-        create(twin, "chargers", Wish({"key": "b"}), ME)
+        added(twin, {"key": "b"})
 
 
 def test_all_faults_of_an_edit_are_told_at_once_and_nothing_is_recorded(twin):
@@ -223,7 +227,7 @@ def test_ending_needs_a_reason_and_leaves_the_past(twin):
     assert held(twin, as_of=NOW)["name"] == "a"
     with pytest.raises(NotFound):
         change(twin, "chargers", "a", Wish({"name": "x"}), ME)
-    create(twin, "chargers", Wish({"key": "a", "name": "again"}), ME)
+    added(twin, {"key": "a", "name": "again"})
     assert held(twin)["name"] == "again"
 
 
@@ -299,3 +303,42 @@ def test_whoever_names_no_version_is_not_told_of_another(twin):
     for thread in threads:
         thread.join()
     assert {r.attributes["n_connectors"] for *_, r in twin.store.versions("chargers", "a")} >= set(range(8)) - {4}
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "result"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch_does_what_the_appendix_of_rfc_7396_says(target, patch, result):
+    assert merged(target, patch) == result
+
+
+def test_a_change_merges_extra_and_a_replacement_puts_its_own_in_place(twin):
+    def extra(edited: Edited) -> object:
+        return edited.record.attributes.get("extra")
+
+    assert extra(change(twin, "chargers", "a", Wish({"extra": {"x": 1, "y": {"z": 2}}}), ME)) == {"x": 1, "y": {"z": 2}}
+    assert extra(change(twin, "chargers", "a", Wish({"extra": {"x": None, "y": {"w": 3}}}), ME)) == {
+        "y": {"z": 2, "w": 3}
+    }
+    assert extra(change(twin, "chargers", "a", Wish({"name": "x"}), ME)) == {"y": {"z": 2, "w": 3}}
+    assert extra(replace_asset(twin, "chargers", "a", Wish({"extra": {"v": 4}}), ME)) == {"v": 4}
+    assert extra(change(twin, "chargers", "a", Wish({"extra": None}), ME)) is None
+    change(twin, "chargers", "a", Wish({"extra": {"x": 1}}), ME)
+    assert extra(replace_asset(twin, "chargers", "a", Wish({"name": "x"}), ME)) is None

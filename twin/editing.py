@@ -16,11 +16,13 @@ import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from twin.coverage.lifecycle import ASSUMED
+from twin.coverage.parameters import most_alike, unknown_words
 from twin.engine import Twin
 from twin.errors import BadParameter, Fault, InvalidInput, NotFound, Stale, Words
 from twin.frames import FRAMES
 from twin.layers import COMMON, LayerType, layer_named
-from twin.layers.check import check_table
+from twin.layers.attributes import unkeepable
+from twin.layers.check import Checked, check_table
 from twin.layers.mapping import GEOMETRY_X, GEOMETRY_Y, ColumnMap
 from twin.layers.states import may_follow, refusal
 from twin.layers.table import RawTable
@@ -30,6 +32,7 @@ from twin.model import Edit, Record, Source, Transaction
 BY_HAND = Source("edits", "人工编辑 / edited by hand", "wgs84")
 NOT_EDITABLE = frozenset(("version", "cell", "source", ASSUMED))
 """Properties that come with a feature and may be sent back, but are not the editor's to say."""
+N_SHOWN = 80
 N_TRIES = 8
 """Of an edit that names no version, while others are faster."""
 
@@ -44,10 +47,11 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What an editor sends: ``properties`` by field name (None takes a field back to its default) and, if it is to
-    change, the place."""
+    change, the place. ``extra`` is merged into what is there (RFC 7396), or, where the wish ``is_whole``, put in its place."""
 
     properties: Mapping[str, Any]
     place: Place | None = None
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +92,34 @@ def current_versions(held: Sequence[tuple[int, Record]], now: datetime) -> list[
     return present or [v for v, _ in held]
 
 
-def create(twin: Twin, layer: str, wish: Wish, signed: Signed) -> Edited:
-    """Add an asset. Without a ``key`` (an area: ``code``) it gets one.
+def drafted(twin: Twin, layer: str, wish: Wish) -> Record:
+    """The asset that a wish to add one amounts to. Without a ``key`` (an area: ``code``) it gets one.
 
     Raises:
         LayerInvalid, BadParameter: values or names are wrong; all faults.
-        Conflict: the key holds something in that time already.
     """
     kind = layer_named(layer)
     named = "code" if _has_code(kind) else "key"
     given = {named: uuid4().hex[:12], **{k: v for k, v in wish.properties.items() if v is not None}}
     if named == "code" and "key" in given:
         given[named] = given.pop("key")
-    record = _checked(kind, Wish(given, wish.place or Place(None)), twin.now())
-    return _commit(twin, Edit("add", record), signed, (BY_HAND,))
+    return _checked(kind, Wish(given, wish.place or Place(None)), twin.now())
+
+
+def create(twin: Twin, draft: Record, signed: Signed) -> Edited:
+    """Add an asset as ``drafted``.
+
+    Raises:
+        Conflict: the key holds something in that time already.
+    """
+    return _commit(twin, Edit("add", draft), signed, (BY_HAND,))
 
 
 def replace_asset(twin: Twin, layer: str, key: str, wish: Wish, signed: Signed, *, correction: bool = False) -> Edited:
     """Give an asset new values altogether: what is not sent goes back to its default. Raises as :func:`change`."""
     kind = layer_named(layer)
     everything = {f.name: None for f in kind.all_fields() if f.name not in ("key", "code", "valid_from", "valid_to")}
-    whole = Wish({**everything, **wish.properties}, wish.place or Place(None))
+    whole = Wish({**everything, "extra": None, **wish.properties}, wish.place or Place(None), is_whole=True)
     return change(twin, layer, key, whole, signed, correction=correction)
 
 
@@ -224,7 +235,8 @@ def _says(text: str, name: str, value: datetime | None) -> bool:
 
 
 def _checked(kind: LayerType, wish: Wish, now: datetime) -> Record:
-    """One record from values by field name, checked as a file's row is. Without a place none is looked for.
+    """One record from values by field name, checked as a file's row is; but codes that nobody knows are wrong. Without a
+    place none is looked for.
 
     Raises:
         BadParameter: names that are no fields. LayerInvalid: values that are wrong.
@@ -249,9 +261,26 @@ def _checked(kind: LayerType, wish: Wish, now: datetime) -> Record:
         mapping = ColumnMap(mapped)
     checked = check_table(table, kind, mapping, FRAMES["wgs84"], source_id=BY_HAND.id, default_valid_from=now,
                           allow_datum_inverse=False)  # fmt: skip
-    checked.raise_if_faulty()
-    record, extra = replace(checked.records[0], original=None), wish.properties.get("extra")
+    extra = wish.properties.get("extra")
+    wrong = [*_unknown_codes(kind, checked, table.where(0)), *_too_much(extra, table.where(0))]
+    replace(checked, faults=(*checked.faults, *wrong)).raise_if_faulty()
+    record = replace(checked.records[0], original=None)
     return replace(record, attributes={**record.attributes, "extra": dict(extra)}) if extra else record
+
+
+def _unknown_codes(kind: LayerType, checked: Checked, where: str) -> list[Fault]:
+    """What an import keeps and lists: an editor is told at once."""
+    domains = {f.name: f.domain for f in kind.all_fields()}
+    return [
+        Fault(where, name, code, Words(*unknown_words("取值", "value", most_alike(code, domains[name]), domains[name])))
+        for name, codes in checked.unknown_codes.items()
+        for code in codes
+    ]
+
+
+def _too_much(extra: Mapping[str, Any] | None, where: str) -> list[Fault]:
+    words = unkeepable({"extra": extra}) if extra else None
+    return [Fault(where, "extra", ", ".join(extra)[:N_SHOWN], words)] if extra and words else []
 
 
 def _overlaid(kind: LayerType, base: Record, some: Record, told: Mapping[str, Any], wish: Wish) -> Record:
@@ -260,14 +289,27 @@ def _overlaid(kind: LayerType, base: Record, some: Record, told: Mapping[str, An
     attributes = {n: v for n, v in base.attributes.items() if not (n == ASSUMED and "lifecycle" in told)}
     attributes |= {name: some.attributes.get(name) for name in told if name in own}
     if "extra" in told:
-        attributes = {n: v for n, v in attributes.items() if n != "extra"} | (
-            {"extra": dict(told["extra"])} if told["extra"] else {}
-        )
+        before = attributes.pop("extra", {})
+        extra = told["extra"] if wish.is_whole else merged(before, told["extra"])
+        attributes |= {"extra": dict(extra)} if extra else {}
     common = {n: getattr(some, n) for n in ("name", "lifecycle", "online", "n_devices", "owner") if n in told}
     new = replace(base, attributes=attributes, **common)
     if wish.place is None:
         return new
     return replace(new, lng=some.lng, lat=some.lat, geometry=some.geometry, original=None)
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """A JSON merge patch (RFC 7396, section 2) applied."""
+    if not isinstance(patch, Mapping):
+        return patch
+    out = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            out.pop(name, None)
+        else:
+            out[name] = merged(out.get(name), value)
+    return out
 
 
 def _has_code(kind: LayerType) -> bool:

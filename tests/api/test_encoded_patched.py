@@ -18,7 +18,8 @@ PLACES = [(121.4, 31.1), (121.4, 31.1), (121.41, 31.1), (-0.5, -10.0), (179.0, 8
 def table(layer: str, rows: dict[str, int]) -> LayerTable:
     made = []
     for key, what in sorted(rows.items()):
-        record: Record = asset(layer, key, PLACES[what % len(PLACES)], name=f"名 {what}")
+        more = {"extra": {"用途": what}} if what % 4 == 3 else {}
+        record: Record = asset(layer, key, PLACES[what % len(PLACES)], name=f"名 {what}", **more)
         if layer == "roads":
             shape = square(100 + what).boundary
             record = Record(**{**{f: getattr(record, f) for f in record.__dataclass_fields__}, "geometry": shape.wkb})

@@ -9,7 +9,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "ogcapi-features-1/1.0": ("core", "geojson", "html", "oas30"),
     "ogcapi-features-2/1.0": ("crs",),
     "ogcapi-features-3/1.0": ("queryables", "queryables-query-parameters", "filter", "features-filter"),
-    "ogcapi-features-4/1.0": ("create-replace-delete", "update", "optimistic-locking-etags"),
+    "ogcapi-features-4/1.0": ("create-replace-delete", "update", "optimistic-locking-etags", "features"),
     "ogcapi-features-5/1.0": ("schemas", "core-roles-features"),
     "ogcapi-tiles-1/1.0": ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt", "geojson", "oas30"),
     "tms/2.0": ("tilematrixset", "json-tilematrixset"),

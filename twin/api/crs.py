@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
 
 from twin.api.encoded import Bbox, Encoded, Index
 from twin.errors import BadParameter, Fault, Words
@@ -87,7 +88,7 @@ DEFAULT = KNOWN[0]
 URIS = [crs.uri for crs in KNOWN]
 
 
-def crs_of(text: str | None, name: str = "crs") -> Crs:
+def crs_of(text: str | None, name: str = "crs", where: str = "query") -> Crs:
     """The CRS that a parameter names: a URI, or a CURIE as ``[EPSG:4549]`` (the brackets may be missing); None: CRS84.
 
     Raises:
@@ -98,12 +99,20 @@ def crs_of(text: str | None, name: str = "crs") -> Crs:
     found = _named().get(_plain(text))
     if found is None:
         known = ", ".join(URIS)
-        raise _bad(name, text, f"没有这个坐标系，可用：{known}", f"there is no such CRS here; there are: {known}")
+        raise _bad(
+            name, text, f"没有这个坐标系，可用：{known}", f"there is no such CRS here; there are: {known}", where
+        )
     return found
 
 
-def _bad(name: str, value: str, zh: str, en: str) -> BadParameter:
-    return BadParameter(f"{name} 有误：{zh}", f"bad {name}: {en}", [Fault("query", name, value, Words(zh, en))])
+def content_crs(lines: Sequence[str]) -> Crs:
+    """The CRS that ``Content-Crs`` of a request asserts, its URI in angle brackets or without; no line: CRS84. Raises as ``crs_of``."""
+    said = ", ".join(lines).strip()
+    return crs_of(said.removeprefix("<").removesuffix(">") if lines else None, "Content-Crs", "header")
+
+
+def _bad(name: str, value: str, zh: str, en: str, where: str = "query") -> BadParameter:
+    return BadParameter(f"{name} 有误：{zh}", f"bad {name}: {en}", [Fault(where, name, value, Words(zh, en))])
 
 
 def _plain(text: str) -> str:
@@ -115,6 +124,38 @@ def _plain(text: str) -> str:
 def _named() -> dict[str, Crs]:
     short = {f"EPSG:{c.uri.removeprefix(EPSG)}": c for c in KNOWN[1:]} | {"OGC:CRS84": DEFAULT}
     return short | {c.uri: c for c in KNOWN}
+
+
+def shape_to_degrees(shape: BaseGeometry, crs: Crs) -> BaseGeometry:
+    """A geometry whose coordinates stand in the order of a CRS's axes, in EPSG:4326 with longitude first.
+
+    Raises:
+        BadParameter: it reaches beyond where the CRS is good (as with the axes swapped).
+    """
+    sent = shapely.get_coordinates(shape)
+    plane = sent[:, ::-1] if crs.north_first else sent
+    west, south, east, north = crs.bounds
+    beyond = ~((plane >= (west, south)) & (plane <= (east, north))).all(axis=1)
+    if beyond.any():
+        said = ",".join(f"{x:.10g}" for x in sent[beyond][0])
+        zh, en = _range_words(crs)
+        zh, en = (
+            f"坐标须{zh}；或以请求头 Content-Crs 说明坐标系",
+            f"coordinates are {en}; or name their CRS in the header Content-Crs",
+        )
+        raise _bad("geometry", said, f"在 {crs.uri} 中{zh}", f"in {crs.uri} {en}", "body")
+    whole: BaseGeometry = shapely.transform(shape, crs.to_degrees)
+    return whole
+
+
+def _range_words(crs: Crs) -> tuple[str, str]:
+    """In which order a CRS has its axes, and how far it is good."""
+    order = ("北、东", "northing, easting") if crs.north_first else ("东、北", "easting, northing")
+    if crs.epsg is None:
+        order = ("纬度、经度", "latitude, longitude") if crs.north_first else ("经度、纬度", "longitude, latitude")
+    range_ = ", ".join(f"{x:.10g}" for x in crs.bounds)
+    zh = f"按{order[0]}的顺序；西、南、东、北须在 {range_} 之内"
+    return zh, f"{order[1]}; west, south, east, north within {range_}"
 
 
 def bbox_to_degrees(bbox: Sequence[float], crs: Crs, name: str = "bbox") -> Bbox:
@@ -130,19 +171,16 @@ def bbox_to_degrees(bbox: Sequence[float], crs: Crs, name: str = "bbox") -> Bbox
     sides = (bbox[1], bbox[0], bbox[3], bbox[2]) if crs.north_first else bbox
     west, south, east, north = map(float, sides)
     lower, upper = crs.bounds[:2], crs.bounds[2:]
-    order = ("北、东", "northing, easting") if crs.north_first else ("东、北", "easting, northing")
     if crs.epsg is None:
-        order = ("纬度、经度", "latitude, longitude") if crs.north_first else ("经度、纬度", "longitude, latitude")
         good = all(lower[0] <= x <= upper[0] for x in (west, east)) and lower[1] <= south <= north <= upper[1]
         box = (west, south, east, north)
     else:
         box = (max(west, lower[0]), max(south, lower[1]), min(east, upper[0]), min(north, upper[1]))
         good = west <= east and south <= north and box[0] <= box[2] and box[1] <= box[3]
     if not (good and all(map(math.isfinite, bbox))):
-        said, range_ = ",".join(f"{x:.10g}" for x in bbox), ", ".join(f"{x:.10g}" for x in crs.bounds)
-        zh = f"在 {crs.uri} 中应为最小角、最大角，各按{order[0]}的顺序；西、南、东、北须在 {range_} 之内"
-        en = f"in {crs.uri}: lower corner, upper corner, each as {order[1]}; west, south, east, north within {range_}"
-        raise _bad(name, said, zh, en)
+        said, (zh, en) = ",".join(f"{x:.10g}" for x in bbox), _range_words(crs)
+        zh, en = f"应为最小角、最大角，各{zh}", f"lower corner, upper corner, each as {en}"
+        raise _bad(name, said, f"在 {crs.uri} 中{zh}", f"in {crs.uri}: {en}")
     if crs.epsg is None:
         return box
     west, south, east, north = _transformer(crs).transform_bounds(*box, DENSE, direction="INVERSE")

@@ -24,6 +24,8 @@ from twin.cells import cells_to_text
 from twin.layers import LayerType
 from twin.model import Geometries, LayerTable, LngLat
 
+OURS = ("source", "version", "cell")
+"""Properties that every feature has besides its layer's fields."""
 DIGITS = 7
 """Decimals of a degree on the wire: 1 cm."""
 Index = NDArray[np.int64]
@@ -143,13 +145,19 @@ def instant(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
 
 
-def encode(ids: Sequence[str], columns: Mapping[str, Sequence[Any]], place: LngLat | Geometries) -> Encoded:
+def encode(
+    ids: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    place: LngLat | Geometries,
+    left_out: Sequence[str] = (),
+) -> Encoded:
     """Encode features.
 
     Args:
         ids: distinct.
         columns: a list of JSON values per property.
         place: (n, 2) degrees for points (NaN = none), or (n,) shapely geometries in EPSG:4326 (None = none).
+        left_out: columns that a feature is without where their value is None.
     """
     shapes: Geometries | None = np.asarray(place, object) if place.ndim == 1 else None
     bounds = bounds_of(place)
@@ -159,9 +167,11 @@ def encode(ids: Sequence[str], columns: Mapping[str, Sequence[Any]], place: LngL
     names, rows = list(columns), list(zip(*columns.values(), strict=True)) if columns else [()] * len(ids)
     parts, sizes, heads = [], [], []
     for i in order.tolist():
-        head = orjson.dumps({"type": "Feature", "id": ids[i], "properties": dict(zip(names, rows[i], strict=True))})[
-            :-1
-        ]
+        properties = dict(zip(names, rows[i], strict=True))
+        for name in left_out:
+            if properties[name] is None:
+                del properties[name]
+        head = orjson.dumps({"type": "Feature", "id": ids[i], "properties": properties})[:-1]
         tail = b',"geometry":' + geometry[i] + b"},"
         parts += [head, tail]
         heads.append(len(head))
@@ -210,7 +220,8 @@ def geometry_json(place: LngLat | Geometries) -> list[bytes]:
 
 
 def encode_layer(kind: LayerType, table: LayerTable) -> Encoded:
-    """A layer's table with the properties that callers rely on."""
+    """A layer's table with the properties that callers rely on. What a layer does not declare only those have that it is
+    known of: so a feature's bytes depend on nothing but its own record."""
     kinds = {f.name: f.kind for f in kind.all_fields()}
     columns = {
         name: cell_texts(table.frame[name]) if name == "cell" else json_values(table.frame[name], kinds.get(name, ""))
@@ -218,12 +229,14 @@ def encode_layer(kind: LayerType, table: LayerTable) -> Encoded:
         if name not in ("lng", "lat")
     }
     place = table.lnglat if kind.geometry == "point" or table.geometry is None else table.geometry
-    return encode([str(key) for key in table.frame["key"]], columns, place)
+    return encode(
+        [str(key) for key in table.frame["key"]], columns, place, [n for n in columns if n not in {*kinds, *OURS}]
+    )
 
 
 def patched(before: Encoded, kind: LayerType, old: LayerTable, new: LayerTable) -> Encoded:
     """What ``encode_layer(kind, new)`` gives, from what it gave for ``old``: only rows that differ are encoded."""
-    if old.marks is None or new.marks is None or not _same_columns(old, new):
+    if old.marks is None or new.marks is None:
         return encode_layer(kind, new)
     source = _where_from(old.marks, new.marks)
     fresh = np.flatnonzero(source < 0)
@@ -240,10 +253,6 @@ def patched(before: Encoded, kind: LayerType, old: LayerTable, new: LayerTable) 
 
 MOST_FRESH = 0.2
 """The share of rows from which on all are encoded anew."""
-
-
-def _same_columns(old: LayerTable, new: LayerTable) -> bool:
-    return list(old.frame.columns) == list(new.frame.columns)
 
 
 def _where_from(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> Index:

@@ -14,6 +14,9 @@ from twin.api.gzipped import compress, decompress
 
 JSON, GEOJSON, MVT = "application/json", "application/geo+json", "application/vnd.mapbox-vector-tile"
 SCHEMA_JSON = "application/schema+json"
+MERGE_PATCH = "application/merge-patch+json"
+PATCHES = (MERGE_PATCH, GEOJSON, JSON)
+"""What PATCH takes, all of them as RFC 7396 has it (Accept-Patch)."""
 MIN_GZIP = 1024
 ENTITY_TAG = re.compile(r'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")')
 """RFC 9110, section 8.8.3."""

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 from twin.errors import Fault, LayerInvalid, Words
 from twin.frames import Frame
+from twin.layers.attributes import unkeepable
 from twin.layers.base import Field, LayerType
+from twin.layers.coarse import TOWN_KEY
 from twin.layers.columns import Column, fill_levels, key_faults, span_faults
 from twin.layers.mapping import ColumnMap
-from twin.layers.own_columns import assumed_rows, sources_of, unpacked
+from twin.layers.own_columns import EXTRA, assumed_rows, sources_of, unpacked
 from twin.layers.places import Places, locate
 from twin.layers.table import RawTable
 from twin.model import Record
+
+MAX_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,9 @@ def check_table(
     columns = {f.name: Column(table, f, mapping) for f in _fields(layer)}
     faults = [*places.faults, *(fault for column in columns.values() for fault in column.faults)]
     faults += key_faults(columns["code" if "code" in columns else "key"])
+    faults += _reserved_keys(columns["key"]) if layer.sensitive else []
+    extras = _extras(table, mapping, columns)
+    faults += _unkeepable(table, extras)
     if "code" in columns:
         faults += fill_levels(columns["level"], columns["code"])
     faults += span_faults(columns["valid_from"], columns["valid_to"], default_valid_from)
@@ -95,13 +102,12 @@ def check_table(
     return Checked(
         layer=layer.name,
         records=_records(
-            table,
             layer,
-            mapping,
             frame,
             columns,
             places,
             rows,
+            extras,
             sources_of(table, mapping.ours, known_sources, source_id),
         ),
         faults=tuple(fault for _, fault in sorted(faults, key=lambda pair: pair[0])),
@@ -120,6 +126,22 @@ def _fields(layer: LayerType) -> tuple[Field, ...]:
     return tuple(f for f in layer.all_fields() if not (has_code and f.name == "key"))
 
 
+def _reserved_keys(column: Column) -> list[tuple[int, Fault]]:
+    words = Words(
+        f"以 {TOWN_KEY} 开头的编号留给街镇汇总数", f"keys that begin with {TOWN_KEY} are those of the counts per town"
+    )
+    return [column.fault(at, words) for at, key in enumerate(column.cells) if key.startswith(TOWN_KEY)]
+
+
+def _unkeepable(table: RawTable, extras: Sequence[Mapping[str, Any]]) -> list[tuple[int, Fault]]:
+    """What fields do not take and no store keeps."""
+    return [
+        (at, Fault(table.where(at), EXTRA, ", ".join(extra)[:MAX_SHOWN], words))
+        for at, extra in enumerate(extras)
+        if extra and (words := unkeepable({EXTRA: extra}))
+    ]
+
+
 def _dropped(mapping: ColumnMap) -> tuple[Words, ...]:
     if not mapping.dropped:
         return ()
@@ -128,13 +150,12 @@ def _dropped(mapping: ColumnMap) -> tuple[Words, ...]:
 
 
 def _records(
-    table: RawTable,
     layer: LayerType,
-    mapping: ColumnMap,
     frame: Frame,
     columns: Mapping[str, Column],
     places: Places,
     rows: NDArray[np.intp],
+    extras: Sequence[Mapping[str, Any]],
     source_ids: Sequence[str],
 ) -> list[Record]:
     """One record a row in ``rows``, in that order."""
@@ -143,13 +164,22 @@ def _records(
     attributes = [dict(zip(own, row, strict=True)) for row in zip(*(values[n] for n in own), strict=True)] or [
         {} for _ in rows
     ]
-    extras = _extras(table, mapping, columns, rows)
     wkb = [None] * len(rows) if places.geometry is None else shapely.to_wkb(places.geometry[rows]).tolist()
     common = ("lifecycle", "valid_from", "valid_to", "online", "n_devices", "owner")
     keys, names = values["code" if "code" in columns else "key"], values["name"]
     spots = (array[rows].tolist() for array in (places.lng, places.lat, places.x, places.y))
     origins = [source_ids[at] for at in rows]
-    cells = zip(keys, names, *(values[n] for n in common), *spots, wkb, attributes, extras, origins, strict=True)
+    cells = zip(
+        keys,
+        names,
+        *(values[n] for n in common),
+        *spots,
+        wkb,
+        attributes,
+        [extras[at] for at in rows],
+        origins,
+        strict=True,
+    )
     return [
         Record(
             layer=layer.name, key=key, name=name, lifecycle=state, valid_from=start, valid_to=end, online=online,
@@ -162,16 +192,12 @@ def _records(
     ]  # fmt: skip
 
 
-def _extras(
-    table: RawTable, mapping: ColumnMap, columns: Mapping[str, Column], rows: NDArray[np.intp]
-) -> list[dict[str, Any]]:
-    """Unmapped cells that are not blank, and codes that nobody knew, under their column's name."""
+def _extras(table: RawTable, mapping: ColumnMap, columns: Mapping[str, Column]) -> list[dict[str, Any]]:
+    """Of every row the unmapped cells that are not blank, and codes that nobody knew, under their column's name."""
     names = mapping.extra
-    cells = zip(*(table.columns[c].iloc[rows] for c in names), strict=True) if names else (() for _ in rows)
+    cells = zip(*(table.columns[c] for c in names), strict=True) if names else [()] * table.n_rows
     extras = [unpacked({c: value for c, value in zip(names, row, strict=True) if value != ""}) for row in cells]
-    position = {int(at): i for i, at in enumerate(rows)}
     for column in columns.values():
         for at, code in column.parsed.unknown.items():
-            if at in position:
-                extras[position[at]][column.column or column.field.name] = code
+            extras[at][column.column or column.field.name] = code
     return extras

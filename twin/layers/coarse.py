@@ -24,6 +24,8 @@ RESOLUTION = 9
 """Of the cells at whose centres sensitive things are shown: about 0.1 km²."""
 BASE_COUNT = 3
 """Counts for everybody are multiples of this; below it they are withheld."""
+TOWN_KEY = "town:"
+"""Begins the keys of such counts."""
 Mask = NDArray[np.bool_]
 
 
@@ -102,7 +104,7 @@ def by_town(kind: LayerType, table: LayerTable, rows: Mask, towns: Sequence[Area
             point = shapely.point_on_surface(town.geometry)
             counted.append(
                 (
-                    f"town:{town.code}",
+                    f"{TOWN_KEY}{town.code}",
                     town.name,
                     None,
                     None,

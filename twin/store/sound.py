@@ -13,6 +13,7 @@ import shapely
 from shapely.errors import ShapelyError
 
 from twin.errors import Fault, InvalidInput, Words
+from twin.layers.attributes import unkeepable
 from twin.model import MAX_KEY, Edit, Record, Source
 from twin.ports import GridFile
 
@@ -25,7 +26,8 @@ def sound(edits: Sequence[Edit]) -> list[Edit]:
 
     Raises:
         InvalidInput: with all faults: a text that UTF-8 cannot carry or with U+0000, a key that is empty or too long,
-            a coordinate that is no finite number, a time without a zone, attributes that are no JSON, broken WKB.
+            a coordinate that is no finite number, a time without a zone, attributes that are no JSON, nested too deep
+            or too large, broken WKB.
     """
     records = [_plain(edit.record) for edit in edits]
     faults = [fault for record in records for fault in _faults(record)]
@@ -94,9 +96,9 @@ def _faults(r: Record) -> Iterator[Fault]:
         yield _fault(
             r, "valid_from, valid_to", f"{r.valid_from}, {r.valid_to}", "时间缺少时区", "a time has no time zone"
         )
-    if not _is_json(r.attributes) or not (r.original is None or _is_json(r.original)):
-        zh, en = "无法存为 JSON，或含有无法保存的字符", "is no JSON, or holds characters that cannot be kept"
-        yield _fault(r, "attributes", r.attributes, zh, en)
+    words = unkeepable(r.attributes) or (None if r.original is None else unkeepable(r.original))
+    if words:
+        yield Fault(_where(r), "attributes", ", ".join(map(str, r.attributes))[:N_SHOWN], words)
 
 
 def _is_place(lng: float | None, lat: float | None) -> bool:
@@ -113,20 +115,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_json(value: Mapping[str, Any]) -> bool:
-    try:
-        said = json_bytes(value)
-    except TypeError:
-        return False
-    return b"\\u0000" not in said or not _has_nul(orjson.loads(said))
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any("\0" in name or _has_nul(item) for name, item in value.items())
-    return any(map(_has_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
 
 
 def _canonical(shapes: Sequence[bytes | None]) -> tuple[list[bytes | None], list[int]]:
