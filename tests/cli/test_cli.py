@@ -58,7 +58,7 @@ def test_cover_tells_value_verdict_rows_and_gaps(loaded, tmp_path: Path):
 def test_cover_says_by_which_reading(loaded):
     shown = loaded("cover", "charger-service", "--set", "at_least=2", "--set", "denominator=chargers").stdout
     assert "of chargers; denominator=chargers; at_least=2" in shown
-    assert "shortfall (km²)" in loaded("cover", "charger-service", "--level", "district").stdout
+    assert "open (km²)" in loaded("cover", "charger-service", "--level", "district").stdout
     assert "at_least=" not in loaded("cover", "charger-service").stdout
 
 

@@ -17,6 +17,7 @@ import click
 import twin
 from twin.cli.bench_report import HEADER, machine, markdown, read_report, replace_block, tables, verdict
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
+from twin.cli.speaking import Command
 from twin.errors import TwinError, Unavailable
 
 CHECKOUT = Path(twin.__file__).parent.parent
@@ -57,14 +58,18 @@ def run_benchmarks(checkout: Path) -> dict[str, Any]:
         return report
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
-    "--write-readme", is_flag=True, help="Also write the table into the checkout's README, between its markers."
+    "--write-readme",
+    is_flag=True,
+    help="同时把结果表写入检出目录的 README / Also write the table into the checkout's README, between its markers.",
 )
 @json_option
 @pass_door
 def bench(door: Door, write_readme: bool, as_json: bool) -> None:
-    """Measure this machine: times as ratios, with checks and targets. Takes minutes, needs a checkout."""
+    """测量本机速度：以倍数计，附核对与目标。需要几分钟和源码检出目录。
+    / Measure this machine: times as ratios, with checks and targets. Takes minutes, needs a checkout.
+    """
     door.say("正在测量，需要几分钟 …", "measuring, this takes some minutes …")
     report = run_benchmarks(CHECKOUT)
     lines = read_report(report)

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from twin.api.wire import quality_to_json
-from twin.cli.common import Door, json_option, pass_door, percent, print_json, print_table
+from twin.cli.common import Door, json_option, pass_door, percent, print_json
+from twin.cli.speaking import Command
 from twin.errors import Conflict
 from twin.frames import geodesic_area_km2
 from twin.layers import LAYERS
@@ -44,20 +45,28 @@ def write_reference_twin(door: Door, seed: int, replace: bool) -> None:
     )
 
 
-@click.command()
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="The same seed gives the same twin.")
-@click.option("--replace", is_flag=True, help="Replace what the store holds; its history is kept.")
+@click.command(cls=Command)
+@click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0),
+    help="随机种子：相同种子，数据相同 / The same seed gives the same twin.",
+)
+@click.option(
+    "--replace", is_flag=True, help="替换现有数据；历史仍保留 / Replace what the store holds; its history is kept."
+)
 @pass_door
 def demo(door: Door, seed: int, replace: bool) -> None:
-    """Write the reference twin: schematic geography, synthetic assets, labelled so."""
+    """写入参考数据：示意底图、模拟设施，均有标注。 / Write the reference twin: schematic geography, synthetic assets, labelled so."""
     write_reference_twin(door, seed, replace)
 
 
-@click.command()
+@click.command(cls=Command)
 @json_option
 @pass_door
 def layers(door: Door, as_json: bool) -> None:
-    """The layers and what they hold."""
+    """图层及其内容、数据质量。 / The layers, what they hold, and its quality."""
     snapshot = door.twin.snapshot()
     rows: list[dict[str, Any]] = []
     said: list[str | None] = []
@@ -76,9 +85,9 @@ def layers(door: Door, as_json: bool) -> None:
         print_json(rows)
         return
     title = "title" if door.lang == "zh" else "title_en"
-    print_table(("layer", "", "n", "n_devices", "labels", "质量" if door.lang == "zh" else "quality"),
-                [(r["layer"], r[title], f"{r['n']:,}", f"{r['n_devices']:,}", " ".join(r["labels"]), said_of)
-                 for r, said_of in zip(rows, said, strict=True)])  # fmt: skip
+    shown_rows = [r | {"": r[title], "n": f"{r['n']:,}", "n_devices": f"{r['n_devices']:,}", "quality": said_of}
+                  for r, said_of in zip(rows, said, strict=True)]  # fmt: skip
+    door.table(("layer", "", "n", "n_devices", "labels", "quality"), shown_rows)
 
 
 def _quality(quality: Quality | None, door: Door) -> str | None:
@@ -89,12 +98,12 @@ def _quality(quality: Quality | None, door: Door) -> str | None:
     return f"{percent(quality.score)} {'▲' if failed else '●'} {'; '.join(failed)}".rstrip()
 
 
-@click.command()
-@click.option("--level", type=click.Choice(LEVELS), default=None, help="Only this level.")
+@click.command(cls=Command)
+@click.option("--level", type=click.Choice(LEVELS), default=None, help="只列这一层级 / Only this level.")
 @json_option
 @pass_door
 def areas(door: Door, level: str | None, as_json: bool) -> None:
-    """The areas: code, name, level, drawn and published km²."""
+    """区域：代码、名称、层级、图上面积与公布面积。 / The areas: code, name, level, drawn and published km²."""
     held = [a for a in door.twin.snapshot().areas.values() if level in (None, a.level)]
     rows = [
         (
@@ -111,7 +120,8 @@ def areas(door: Door, level: str | None, as_json: bool) -> None:
             [{"code": c, "name": n, "level": v, "area_km2": k, "area_km2_published": p} for c, n, v, k, p in rows]
         )
         return
-    print_table(("code", "name", "level", "km²", "published km²"), [(c, n, v, f"{k:.2f}", p) for c, n, v, k, p in rows])
+    names = ("code", "name", "level", "km²", "published km²")
+    door.table(names, [dict(zip(names, (c, n, v, f"{k:.2f}", p), strict=True)) for c, n, v, k, p in rows])
 
 
 COMMANDS = (demo, layers, areas)

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
+from twin.cli.speaking import Command
 from twin.export import CRS_CHOICES, Export, ExportRequest, export_layer
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.argument("layer")
 @click.option(
     "-o",
@@ -20,21 +21,33 @@ from twin.export import CRS_CHOICES, Export, ExportRequest, export_layer
     "file",
     required=True,
     type=click.Path(path_type=Path),
-    help="FILE.geojson, .gpkg, .fgb, .csv, .xlsx, .parquet, .shp or .zip; with --profile ocpi FILE.json.",
+    help="输出文件：.geojson、.gpkg、.fgb、.csv、.xlsx、.parquet、.shp 或 .zip；--profile ocpi 时为 .json "
+    "/ FILE.geojson, .gpkg, .fgb, .csv, .xlsx, .parquet, .shp or .zip; with --profile ocpi FILE.json.",
 )
-@click.option("--crs", default="wgs84", show_default=True, help=f"Frame of the coordinates: {CRS_CHOICES}.")
-@click.option("--area", default=None, help="Only what lies in the area of this code.")
-@click.option("--as-of", type=Moment(), default=None, help="When it is true in the world.")
-@click.option("--known-at", type=Moment(), default=None, help="When it had been recorded.")
-@click.option("--profile", default=None, help="The format of another system: ocpi (OCPI 2.2.1 locations, of chargers).")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option(
+    "--crs",
+    default="wgs84",
+    show_default=True,
+    help=f"坐标系：{CRS_CHOICES.replace(', ', '、')} / Frame of the coordinates: {CRS_CHOICES}.",
+)
+@click.option("--area", default=None, help="只导出该代码区域之内的 / Only what lies in the area of this code.")
+@click.option("--as-of", type=Moment(), default=None, help="截至何时（实际发生） / When it is true in the world.")
+@click.option("--known-at", type=Moment(), default=None, help="按何时已记录的数据 / When it had been recorded.")
+@click.option(
+    "--profile",
+    default=None,
+    help="其他系统的格式：ocpi（OCPI 2.2.1，充电站） / The format of another system: ocpi (OCPI 2.2.1 locations, of chargers).",
+)
+@click.option("--force", is_flag=True, help="覆盖已有文件 / Replace a file that is there.")
 @json_option
 @pass_door
 def export_(
     door: Door, layer: str, file: Path, crs: str, area: str | None, as_of: datetime | None, known_at: datetime | None,
     profile: str | None, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write what a LAYER holds to a file that `twin import` takes back unchanged."""
+    """把图层 LAYER 写成文件，可由 twin import 原样读回。
+    / Write what a LAYER holds to a file that `twin import` takes back unchanged.
+    """
     from twin.store import SqliteStore
     from twin.writers import Target
 
@@ -51,7 +64,8 @@ def export_(
 
 def said_of(made: Export, files: tuple[Path, ...], format_name: str) -> dict[str, Any]:
     """What was written, as plain data."""
-    return {"file": str(files[-1]), "files": [str(f) for f in files], "format": format_name, **made.about}
+    times = {name: datetime.fromisoformat(made.about[name]) for name in ("as_of", "known_at")}
+    return {"file": str(files[-1]), "files": [str(f) for f in files], "format": format_name, **made.about, **times}
 
 
 def _print(door: Door, made: Export, files: tuple[Path, ...], format_name: str) -> None:

@@ -9,36 +9,42 @@ from typing import Any
 import click
 
 from twin.cli.audit import AuditGroup, reads, verify_reads
-from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
+from twin.cli.common import Door, Moment, json_option, pass_door, print_json
+from twin.cli.speaking import Command
 from twin.editing import Signed, Wish, change
 from twin.errors import NotFound
 from twin.layers import layer_named
+from twin.layers.base import LIFECYCLE_CODES
+from twin.layers.states import STATE_WORDS
 from twin.model import LIFECYCLES, Source, Transaction
 from twin.times import shown_time
 
-author_option = click.option("--by", "author", default=None, help="Who; default: the user's name.")
+author_option = click.option(
+    "--by", "author", default=None, help="操作人；默认为系统用户名 / Who; default: the user's name."
+)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("layer")
 @click.argument("key")
 @json_option
 @pass_door
 def history(door: Door, layer: str, key: str, as_json: bool) -> None:
-    """Every recorded version of one asset: when it held in the world, who recorded it and why."""
+    """一项资产的全部版本：何时有效、何人何故记录。
+    / Every recorded version of one asset: when it held in the world, who recorded it and why.
+    """
     versions = door.twin.store.versions(layer_named(layer).name, key)
     if not versions:
         raise NotFound(f"{layer} 中没有编号 {key}", f"{layer} has no key {key!r}")
     by_number = {t.tx: t for t in door.twin.store.transactions()}
-    rows = [{"version": v, "tx": tx, "tx_to": to, "valid_from": shown_time(r.valid_from),
-             "valid_to": shown_time(r.valid_to) if r.valid_to else None, "lifecycle": r.lifecycle, "name": r.name,
-             "lng": r.lng, "lat": r.lat, "recorded_at": shown_time(by_number[tx].at), "author": by_number[tx].author,
+    rows = [{"version": v, "tx": tx, "tx_to": to, "valid_from": r.valid_from, "valid_to": r.valid_to, "lifecycle": r.lifecycle,
+             "name": r.name, "lng": r.lng, "lat": r.lat, "recorded_at": by_number[tx].at, "author": by_number[tx].author,
              "reason": by_number[tx].reason}
             for v, tx, to, r in versions]  # fmt: skip
     if as_json:
         print_json(rows)
     else:
-        print_table(list(rows[0]), [list(r.values()) for r in rows])
+        door.table(list(rows[0]), rows)
 
 
 @click.group(cls=AuditGroup, invoke_without_command=True)
@@ -46,7 +52,9 @@ def history(door: Door, layer: str, key: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def audit(ctx: click.Context, as_json: bool, tx: int | None = None) -> None:
-    """Who changed what, when and why; with TX, which assets that transaction touched. Below: who read exact places."""
+    """何人何时何故改了什么；给出 TX 则列出该事务涉及的资产。子命令：谁读过精确位置。
+    / Who changed what, when and why; with TX, which assets that transaction touched. Below: who read exact places.
+    """
     if ctx.invoked_subcommand is not None:
         return
     door: Door = ctx.obj
@@ -58,9 +66,8 @@ def audit(ctx: click.Context, as_json: bool, tx: int | None = None) -> None:
     if as_json:
         print_json(rows)
     else:
-        header = ("tx", "at", "author", "reason", "source", "edits", "file", "sha256")
-        shown = [{**r, "sha256": (r["sha256"] or "")[:12] or None} for r in rows]
-        print_table(header, [list(r.values()) for r in shown])
+        names = ("tx", "at", "author", "reason", "source", "edits", "file", "sha256")
+        door.table(names, [{**r, "edits": r["n_edits"], "sha256": (r["sha256"] or "")[:12]} for r in rows])
 
 
 def _print_touched(door: Door, tx: int, as_json: bool) -> None:
@@ -72,17 +79,17 @@ def _print_touched(door: Door, tx: int, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(("layer", "key", "did", "closed", "recorded"), [list(r.values()) for r in rows])
+        door.table(("layer", "key", "did", "closed", "recorded"), rows)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("tx", type=int)
 @author_option
-@click.option("--reason", default=None, help="Why; default: which transaction is undone.")
+@click.option("--reason", default=None, help="原因；默认为撤销的事务号 / Why; default: which transaction is undone.")
 @json_option
 @pass_door
 def revert(door: Door, tx: int, author: str | None, reason: str | None, as_json: bool) -> None:
-    """Undo transaction TX by a new one; refused where what it recorded has been changed since."""
+    """以新事务撤销事务 TX；其后又有改动的则拒绝。 / Undo transaction TX by a new one; refused where what it recorded has been changed since."""
     twin = door.twin
     undone = twin.revert(tx, author=author or getpass.getuser(), reason=reason or f"revert {tx}")
     if as_json:
@@ -93,14 +100,19 @@ def revert(door: Door, tx: int, author: str | None, reason: str | None, as_json:
     )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("layer")
 @click.argument("key")
-@click.argument("state", type=click.Choice(LIFECYCLES))
+@click.argument("state", metavar="STATE", type=click.Choice([*LIFECYCLES, *LIFECYCLE_CODES]))
 @click.option("--at", type=Moment(time.min), default=None,
-              help="From when it is so, a date: from its beginning; default: now. May lie in the past.")  # fmt: skip
-@click.option("--correct", is_flag=True, help="The state recorded for that time was wrong; may also go back.")
-@click.option("--reason", default="", help="Why; needed for retired.")
+              help="自何时起（日期自当日零时，可为过去）；默认为现在 "
+              "/ From when it is so, a date: from its beginning; default: now. May lie in the past.")  # fmt: skip
+@click.option(
+    "--correct",
+    is_flag=True,
+    help="更正：原记录的状态有误，可以退回 / The state recorded for that time was wrong; may also go back.",
+)
+@click.option("--reason", default="", help="原因；退役时必填 / Why; needed for retired.")
 @author_option
 @json_option
 @pass_door
@@ -108,21 +120,27 @@ def transition(
     door: Door, layer: str, key: str, state: str, at: datetime | None, correct: bool, reason: str, author: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Take an asset to another lifecycle STATE: planned, building, managed, operating or retired."""
+    """把资产转到另一生命周期状态：规划、建设、管理、运营、退役，也可用英文。
+    / Take an asset to another lifecycle STATE: planned, building, managed, operating or retired, or in Chinese.
+    """
+    state = LIFECYCLE_CODES.get(state, state)
     told: dict[str, Any] = {"lifecycle": state} | ({"valid_from": at.isoformat()} if at else {})
     signed = Signed(author or getpass.getuser(), reason)
     edited = change(door.twin, layer, key, Wish(told), signed, correction=correct)
     if as_json:
         print_json({"layer": layer, "key": key, "lifecycle": state, "version": edited.version,
-                    "valid_from": edited.record.valid_from.isoformat(), **_told(edited.transaction)})  # fmt: skip
-    since = shown_time(edited.record.valid_from)
+                    "valid_from": edited.record.valid_from, **_told(edited.transaction)})  # fmt: skip
+    since, words = shown_time(edited.record.valid_from), STATE_WORDS[state]
     if edited.transaction is None:
-        door.say(f"{layer} {key} 自 {since} 起已是 {state}，无需写入", f"{layer} {key} is {state} from {since} already")
+        door.say(
+            f"{layer} {key} 自 {since} 起已是“{words.zh}”，无需写入",
+            f"{layer} {key} is {words.en} from {since} already",
+        )
     else:
         tx = edited.transaction.tx
         door.say(
-            f"{layer} {key} 自 {since} 起为 {state}（事务 {tx}）",
-            f"{layer} {key} is {state} from {since} (transaction {tx})",
+            f"{layer} {key} 自 {since} 起为“{words.zh}”（事务 {tx}）",
+            f"{layer} {key} is {words.en} from {since} (transaction {tx})",
         )
 
 
@@ -132,7 +150,7 @@ def _file(source: Source | None) -> dict[str, Any]:
 
 
 def _told(t: Transaction | None) -> dict[str, Any]:
-    return {} if t is None else {"tx": t.tx, "at": shown_time(t.at), "author": t.author, "reason": t.reason, "source": t.source,
+    return {} if t is None else {"tx": t.tx, "at": t.at, "author": t.author, "reason": t.reason, "source": t.source,
             "n_edits": t.n_edits}  # fmt: skip
 
 

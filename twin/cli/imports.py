@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
+from twin.cli.speaking import Command
 from twin.errors import BadParameter, Words
 from twin.ingest import ImportReport, ImportRequest, Progress, apply, examine
 from twin.ingest.apply import refuse_faulty
@@ -31,33 +32,67 @@ STAGES = {
 }  # fmt: skip
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--layer", required=True, help=f"One of {', '.join(LAYERS)}; for a raster its name, as population.")
-@click.option("--frame", default=None, help="wgs84, cgcs2000, epsg:4549, epsg:32651, gcj02, bd09, local:FILE …")
-@click.option("--profile", default=None, help="An import profile; default: the one that recognises the file.")
-@click.option("--table", default=None, help="Which sheet or layer of a file that has several.")
 @click.option(
-    "--map", "overrides", multiple=True, metavar="FIELD=COLUMN", help="FIELD=COLUMN, or FIELD==VALUE for a constant."
+    "--layer",
+    required=True,
+    help=f"图层：{'、'.join(LAYERS)}；栅格则为其名，如 population "
+    f"/ One of {', '.join(LAYERS)}; for a raster its name, as population.",
 )
-@click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="Take only these rows.")
-@click.option("--source", "source_id", default="", help="Name of the data set; default: layer and file name.")
-@click.option("--unit", default="人", show_default=True, help="What a raster's values count.")
-@click.option("--synthetic", is_flag=True, help="The data are made up; every result will say so.")
-@click.option("--schematic", is_flag=True, help="The boundaries are schematic.")
-@click.option("--derived", is_flag=True, help="The boundaries are derived, not official.")
-@click.option("--licence", default="", help="Licence and credit of the data.")
-@click.option("--keep-private", is_flag=True, help="Keep network addresses and telephones, too.")
-@click.option("--force", is_flag=True, help="Import although the points fit another frame better.")
+@click.option(
+    "--frame",
+    default=None,
+    help="坐标系：wgs84、cgcs2000、epsg:4549、epsg:32651、gcj02、bd09、local:文件 … "
+    "/ Frame: wgs84, cgcs2000, epsg:4549, epsg:32651, gcj02, bd09, local:FILE …",
+)
+@click.option(
+    "--profile",
+    default=None,
+    help="导入模板；默认为识别该文件的模板 / An import profile; default: the one that recognises the file.",
+)
+@click.option(
+    "--table", default=None, help="文件有多个表或图层时取哪一个 / Which sheet or layer of a file that has several."
+)
+@click.option(
+    "--map",
+    "overrides",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="字段=列；常量写作 字段==值 / FIELD=COLUMN, or FIELD==VALUE for a constant.",
+)
+@click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="只取这些行 / Take only these rows.")
+@click.option(
+    "--source",
+    "source_id",
+    default="",
+    help="数据集名；默认为图层加文件名 / Name of the data set; default: layer and file name.",
+)
+@click.option("--unit", default="人", show_default=True, help="栅格值的单位 / What a raster's values count.")
+@click.option(
+    "--synthetic", is_flag=True, help="模拟数据；所有结果都会注明 / The data are made up; every result will say so."
+)
+@click.option("--schematic", is_flag=True, help="示意边界 / The boundaries are schematic.")
+@click.option("--derived", is_flag=True, help="推导边界，非官方 / The boundaries are derived, not official.")
+@click.option("--licence", default="", help="数据的许可与署名 / Licence and credit of the data.")
+@click.option("--keep-private", is_flag=True, help="保留网络地址和电话 / Keep network addresses and telephones, too.")
+@click.option(
+    "--force", is_flag=True, help="点位更符合其他坐标系时仍导入 / Import although the points fit another frame better."
+)
 @click.option("--report", "out", type=click.Path(path_type=Path, dir_okay=False), default=None,
-              help="Write the annotated workbook (.xlsx) or the whole report (.json) there.")  # fmt: skip
-@click.option("--apply", "applied", is_flag=True, help="Record it. Without this nothing is written.")
-@click.option("--by", "author", default=None, help="Who; default: the user's name.")
-@click.option("--reason", default=None, help="Why; default: the file's name.")
+              help="报告写到：逐行标注的 .xlsx 或完整的 .json "
+              "/ Write the annotated workbook (.xlsx) or the whole report (.json) there.")  # fmt: skip
+@click.option(
+    "--apply", "applied", is_flag=True, help="写入；不加则不写入任何内容 / Record it. Without this nothing is written."
+)
+@click.option("--by", "author", default=None, help="操作人；默认为系统用户名 / Who; default: the user's name.")
+@click.option("--reason", default=None, help="原因；默认为文件名 / Why; default: the file's name.")
 @json_option
 @pass_door
 def import_(door: Door, /, file: Path, author: str | None, reason: str | None, **told: Any) -> None:
-    """Check FILE against a layer and show what it would change; --apply records it in one transaction."""
+    """对照图层检查 FILE 并列出将有的改动；加 --apply 以一个事务写入。
+    / Check FILE against a layer and show what it would change; --apply records it in one transaction.
+    """
     progress = _progress_to(None if told["as_json"] else door)
     looked_at = _raster if file.suffix.lower() in RASTERS else _table
     record = looked_at(door, file, told, progress)

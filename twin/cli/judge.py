@@ -20,32 +20,36 @@ from twin.api.wire import (
     result_to_json,
 )
 from twin.cli.common import Door, Moment, json_option, pass_door, percent, print_json, print_table
+from twin.cli.speaking import Command
+from twin.cli.words import cell, choice, denominator, parameter
 from twin.coverage import RULES
 from twin.coverage.readings import Readings
 from twin.coverage.result import Evaluation, Result
 from twin.errors import BadParameter, Fault, PlanInvalid
 from twin.layers.areas import LEVELS
 from twin.layers.mapping import parse_pairs
-from twin.plan import STRENGTH_WORDS, ClauseFault
+from twin.plan import STRENGTH_WORDS, Clause, ClauseFault
 from twin.readers.plan_file import check_rule_file, rule_files
+from twin.times import shown_time
 
 SHARE = "share"
 SCHEMA = "urn:twin:schema:cover:1"
 """Of what ``twin cover --json`` prints: ``twin/api/schemas/cover.json``."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--check",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="Read a rule file beside the plan and the other rule files, and say all that is wrong with it, line by line.",
+    help="与规划及其他规则文件一并检查该规则文件，逐行列出全部错误 "
+    "/ Read a rule file beside the plan and the other rule files, and say all that is wrong with it, line by line.",
 )
 @json_option
 @pass_door
 def rules(door: Door, file: Path | None, as_json: bool) -> None:
-    """The clauses of the plan, those that rule files add, and the rules that judge them."""
+    """规划条款、规则文件增加的条款及其判定规则。 / The clauses of the plan, those that rule files add, and the rules that judge them."""
     if file is not None:
         _check(door, file, as_json)
         return
@@ -58,14 +62,20 @@ def rules(door: Door, file: Path | None, as_json: bool) -> None:
     zh = door.lang == "zh"
     print_table(
         (
-            "id",
+            "编号" if zh else "id",
             "条款" if zh else "clause",
             "目标" if zh else "target",
             "单位" if zh else "unit",
             "强度" if zh else "strength",
         ),
         [
-            (c.id, c.title if zh else c.title_en, c.value, c.unit, door.words(STRENGTH_WORDS[c.strength]))
+            (
+                c.id,
+                c.title if zh else c.title_en,
+                c.value,
+                cell("unit", c.unit, door.lang),
+                door.words(STRENGTH_WORDS[c.strength]),
+            )
             for c in clauses
         ],
     )
@@ -97,31 +107,51 @@ def _fault_to_json(fault: Fault) -> dict[str, Any]:
     return {**place, "field": fault.column, "value": fault.value, "zh": fault.words.zh, "en": fault.words.en}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("rule")
-@click.option("--area", default=None, help="Code of the area; default: the clause's own.")
-@click.option("--as-of", type=Moment(), default=None, help="When it is true in the world.")
-@click.option("--known-at", type=Moment(), default=None, help="When it had been recorded.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the rule.")
 @click.option(
-    "--level", type=click.Choice(LEVELS), default="town", show_default=True, help="Level of the rows by area."
+    "--area", default=None, help="区域代码；默认为条款适用的区域 / Code of the area; default: the clause's own."
 )
-@click.option("--cells", "resolution", type=int, default=None, help="Hexes of this H3 resolution (with -o or --json).")
+@click.option("--as-of", type=Moment(), default=None, help="截至何时（实际发生） / When it is true in the world.")
+@click.option("--known-at", type=Moment(), default=None, help="按何时已记录的数据 / When it had been recorded.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="规则参数，可重复给出 / A parameter of the rule; may be given again.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    default="town",
+    show_default=True,
+    help="分区表的层级 / Level of the rows by area.",
+)
+@click.option(
+    "--cells",
+    "resolution",
+    type=int,
+    default=None,
+    help="附此 H3 级别的六边形（用于 -o 或 --json） / Hexes of this H3 resolution (with -o or --json).",
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="FILE.json (everything) or FILE.geojson (gaps).",
+    help="写入 文件.json（全部）或 文件.geojson（盲区） / FILE.json (everything) or FILE.geojson (gaps).",
 )
-@click.option("--readings", "show_readings", is_flag=True, help="The clause under all its readings.")
+@click.option(
+    "--readings", "show_readings", is_flag=True, help="口径表：该条款的全部口径 / The clause under all its readings."
+)
 @json_option
 @pass_door
 def cover(
     door: Door, rule: str, area: str | None, as_of: datetime | None, known_at: datetime | None, settings: tuple[str, ...],
     level: str, resolution: int | None, output: Path | None, show_readings: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Judge an area by RULE: the result, the rows by area, the gaps."""
+    """按条款 RULE 判定一个区域：结果、分区表、盲区。 / Judge an area by RULE: the result, the rows by area, the gaps."""
     snapshot = door.twin.snapshot(as_of, known_at)
     chosen = parse_pairs("--set", settings)
     evaluation = door.twin.cover(rule, area=area, parameters=chosen, snapshot=snapshot)
@@ -147,7 +177,7 @@ def cover(
     elif output is None:
         _print(door, evaluation, level)
         if show_readings:
-            _print_readings(door, found, evaluation.result.clause.unit)
+            _print_readings(door, found, evaluation.result.clause)
 
 
 def _write(output: Path, everything: dict[str, Any], result: Result) -> None:
@@ -180,24 +210,25 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
         (clause.id, clause.title if zh else clause.title_en),
         ("原文" if zh else "quote", clause.quote if zh else clause.quote_en),
         ("区域" if zh else "area", f"{result.area.code} {result.area.name if zh else result.area.name_en or result.area.name}  {result.area_km2:.2f} km²"),
-        ("值" if zh else "value", f"{_figure(result.value, clause.unit)}  ({'目标' if zh else 'target'} {_figure(clause.value, clause.unit)})"),
+        ("值" if zh else "value", _value(result, zh)),
         ("口径" if zh else "reading", _reading(result, zh)),
         ("强度" if zh else "strength", door.words(STRENGTH_WORDS[clause.strength])),
-        ("数据" if zh else "data", f"{result.status}: {result.area_with_data_km2:.2f} / {result.area_km2:.2f} km²"),
-        ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else result.status),
-        ("数据版本" if zh else "snapshot", f"{result.snapshot}  as_of {result.as_of.isoformat(timespec='seconds')}"),
-        ("标注" if zh else "labels", "; ".join(door.words(result.words_of(label)) for label in result.labels)),
+        ("数据" if zh else "data", f"{cell('status', result.status, door.lang)}{'：' if zh else ': '}{result.area_with_data_km2:.2f} / {result.area_km2:.2f} km²"),
+        ("结论" if zh else "verdict", (verdict[0] if zh else verdict[1]) if result.status != "no-data" else cell("status", "no-data", door.lang)),
+        ("数据版本" if zh else "snapshot", f"{result.snapshot}  {'截至' if zh else 'as_of'} {shown_time(result.as_of.replace(microsecond=0))}"),
+        ("标注" if zh else "labels", ("；" if zh else "; ").join(door.words(result.words_of(label)) for label in result.labels)),
     ])  # fmt: skip
     rows = evaluation.area_rows(level)
     if rows:
         click.echo()
-        lacks = "km²" if RULES[clause.rule].kind == "service" else clause.unit.partition("/")[0]
+        unit = clause.unit.partition("/")[0]
+        lacks = (f"缺口（{unit}）", f"shortfall ({unit})")
+        if RULES[clause.rule].kind == "service":
+            lacks = ("未覆盖（km²）", "open (km²)")
         header = (
-            ("代码", "名称", "值", "达标", f"缺口（{lacks}）", "km²")
-            if zh
-            else ("code", "name", "value", "met", f"shortfall ({lacks})", "km²")
+            ("代码", "名称", "值", "达标", lacks[0], "km²") if zh else ("code", "name", "value", "met", lacks[1], "km²")
         )
-        body = [(r.code, r.name if zh else r.name_en or r.name, _figure(r.value, clause.unit, named=False), {True: "●", False: "▲", None: "–"}[r.met],
+        body = [(r.code, r.name if zh else r.name_en or r.name, _judged(r.value, r.met, clause, named=False), {True: "●", False: "▲", None: "–"}[r.met],
                  _number(r.shortfall), f"{r.area_km2:.2f}") for r in rows]  # fmt: skip
         print_table(header, body)
     gaps = evaluation.gaps()
@@ -212,49 +243,63 @@ def _print(door: Door, evaluation: Evaluation, level: str) -> None:
 def _reading(result: Result, zh: bool) -> str:
     """The denominator, the parameters that differ from the clause's, and what a network result must say of itself."""
     told = plain(result.parameters) or {}
-    changed = [
-        f"{k}={v}" for k, v in told.items() if k in result.clause.parameters and v != plain(result.clause.parameters[k])
-    ]
-    changed += [
-        f"{k}={v}" for k, v in told.items() if k not in result.clause.parameters and v not in (None, [], {}, "")
-    ]
-    facts, parts = result.facts, [f"{'分母' if zh else 'of'} {result.denominator}"] if result.denominator else []
+    own = result.clause.parameters
+    chosen = {k: v for k, v in told.items() if k in own and v != plain(own[k])}
+    chosen |= {k: v for k, v in told.items() if k not in own and v not in (None, [], {}, "")}
+    facts, of = result.facts, result.denominator
+    parts = [] if not of else [f"分母：{denominator(of)}" if zh else f"of {of}"]
+    if zh:
+        changed = [f"{parameter(k, 'zh')}：{choice(k, v, 'zh')}" for k, v in chosen.items() if k != "denominator"]
+    else:
+        changed = [f"{k}={v}" for k, v in chosen.items()]
     if "judged_by_words" in facts:
         parts.append(facts["judged_by_words"]["zh" if zh else "en"])
         line, detour = _figure(facts["share_line"], SHARE), _number(facts["mean_detour"])
         parts.append(f"直线口径 {line}，平均绕行 {detour}" if zh else f"straight line {line}, mean detour {detour}")
-    return "; ".join([*parts, *changed]) or "—"
+    return ("；" if zh else "; ").join([*parts, *changed]) or "—"
 
 
-def _print_readings(door: Door, found: Readings, unit: str) -> None:
-    zh = door.lang == "zh"
+def _print_readings(door: Door, found: Readings, clause: Clause) -> None:
+    zh, unit = door.lang == "zh", clause.unit
     accounts = (
         {"nominal": "投运口径", "effective": "在线口径"} if zh else {"nominal": "nominal", "effective": "effective"}
     )
     verdicts = {True: "●", False: "▲", None: "–"}
     click.echo()
     print_table(
-        (*found.alternatives, "口径" if zh else "account", "值" if zh else "value", "达标" if zh else "met"),
+        (
+            *(parameter(name, door.lang) for name in found.alternatives),
+            *(("口径", "值", "达标") if zh else ("account", "value", "met")),
+        ),
         [
             (
-                *(_said(v) for v in row.parameters.values()),
+                *(choice(name, value, door.lang) for name, value in row.parameters.items()),
                 accounts[row.account],
-                _figure(row.value, unit),
+                _judged(row.value, row.met, clause),
                 verdicts[row.met],
             )
             for row in found.rows
         ],
     )
     words = door.words(ROBUST[found.robust])
-    click.echo(f"\n{words}{'：' if found.decided_by else ''}{', '.join(found.decided_by)}")
+    named = [parameter(name, door.lang) for name in found.decided_by]
+    between = ("：", "、") if zh else (": ", ", ")
+    click.echo(f"\n{words}{between[0] if named else ''}{between[1].join(named)}")
     if found.interval is not None:
         low, high = (_figure(value, unit) for value in found.interval)
         error = f"±{found.position_error_m:g} m"
         click.echo(f"位置误差 {error}：{low} – {high}" if zh else f"with a position error of {error}: {low} to {high}")
 
 
-def _said(value: Any) -> str:
-    return "+".join(str(v) for v in value) or "—" if isinstance(value, tuple) else str(value)
+def _value(result: Result, zh: bool) -> str:
+    said, target = _judged(result.value, result.met, result.clause), _figure(result.clause.value, result.clause.unit)
+    return f"{said}  ({'目标' if zh else 'target'} {target})"
+
+
+def _judged(value: float | None, met: bool | None, clause: Clause, named: bool = True) -> str:
+    """A value with its verdict: what is met in full is 100 %, though some square metres may be open."""
+    in_full = met is True and clause.unit == SHARE and clause.value == 1
+    return _figure(1.0 if in_full else value, clause.unit, named)
 
 
 def _figure(value: float | None, unit: str, named: bool = True) -> str:

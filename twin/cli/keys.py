@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twin.access import ROLES, Role
-from twin.cli.common import Door, Moment, json_option, pass_door, print_json, print_table
+from twin.access import ROLE_NAMES, ROLES, Role
+from twin.cli.common import Door, Moment, json_option, pass_door, print_json
+from twin.cli.speaking import Group
 from twin.errors import BadParameter
 from twin.identity.keys import Key, minted
 from twin.times import shown_time
@@ -37,25 +38,40 @@ def access_tables(door: Door) -> Iterator[AccessTables]:
         yield tables
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
-    """Keys that say who asks. As soon as there is one, nobody sees more than public totals without."""
+    """访问密钥。一旦有了密钥，无密钥者只见公众汇总值。
+    / Keys that say who asks. As soon as there is one, nobody sees more than public totals without.
+    """
 
 
 @keys.command()
-@click.option("--role", required=True, type=click.Choice(ROLES), help="What the key is good for.")
-@click.option("--name", required=True, help="Whose key it is, as the list and the page say it.")
+@click.option("--role", required=True, type=click.Choice(ROLES), help="角色 / What the key is good for.")
 @click.option(
-    "--area", "areas", multiple=True, metavar="CODE", help="Only there; may be given again. Default: everywhere."
+    "--name", required=True, help="持有人，显示于列表和页面 / Whose key it is, as the list and the page say it."
 )
-@click.option("--purpose", default="", help="What for; noted in the audit beside every exact read.")
-@click.option("--expires", type=Moment(), default=None, help="Until when it is good, a date: until its end.")
+@click.option(
+    "--area",
+    "areas",
+    multiple=True,
+    metavar="CODE",
+    help="仅限该区域，可重复；默认不限 / Only there; may be given again. Default: everywhere.",
+)
+@click.option(
+    "--purpose", default="", help="用途；记入每次精确读取的审计 / What for; noted in the audit beside every exact read."
+)
+@click.option(
+    "--expires",
+    type=Moment(),
+    default=None,
+    help="有效至何时；日期至当日末 / Until when it is good, a date: until its end.",
+)
 @json_option
 @pass_door
 def create(
     door: Door, role: Role, name: str, areas: tuple[str, ...], purpose: str, expires: datetime | None, as_json: bool
 ) -> None:
-    """Make a key and print it. It is shown this once and never again."""
+    """创建并输出密钥。只显示这一次。 / Make a key and print it. It is shown this once and never again."""
     from twin.opening import utc_now
 
     now = utc_now()
@@ -76,7 +92,7 @@ def create(
     else:
         click.echo(text)
     door.say(
-        f"已创建密钥 {key_id}（{name}，{role}）。请立即保存：以后无法再次显示。用法：Authorization: Bearer 密钥，或在地图页登录",
+        f"已创建密钥 {key_id}（{name}，{ROLE_NAMES[role].zh}）。请立即保存：以后无法再次显示。用法：Authorization: Bearer 密钥，或在地图页登录",
         f"made the key {key_id} ({name}, {role}). Keep it now: it is never shown again. Use it as Authorization: Bearer KEY, "
         "or sign in with it on the map",
     )
@@ -91,7 +107,7 @@ def create(
 @json_option
 @pass_door
 def list_keys(door: Door, as_json: bool) -> None:
-    """Every key: whose, what for, until when. Never the keys themselves."""
+    """列出密钥：持有人、用途、期限。不含密钥本身。 / Every key: whose, what for, until when. Never the keys themselves."""
     from twin.opening import utc_now
 
     now = utc_now()
@@ -100,8 +116,8 @@ def list_keys(door: Door, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    header = ("id", "name", "role", "areas", "purpose", "state", "created_at", "created_by", "expires_at")
-    print_table(header, [[" ".join(r[n]) if n == "areas" else r[n] for n in header] for r in rows])
+    names = ("id", "name", "role", "areas", "purpose", "state", "created_at", "created_by", "expires_at")
+    door.table(names, rows)
 
 
 @keys.command()
@@ -109,7 +125,9 @@ def list_keys(door: Door, as_json: bool) -> None:
 @json_option
 @pass_door
 def revoke(door: Door, key_id: str, as_json: bool) -> None:
-    """End the key ID and the sign-ins by it, at once and for good. ID is as in the list, never the key itself."""
+    """立即并永久撤销密钥 ID 及其登录。ID 见列表，不是密钥本身。
+    / End the key ID and the sign-ins by it, at once and for good. ID is as in the list, never the key itself.
+    """
     from twin.opening import utc_now
 
     if "_" in key_id:
@@ -127,9 +145,8 @@ def revoke(door: Door, key_id: str, as_json: bool) -> None:
 
 def _told(key: Key, now: datetime) -> dict[str, Any]:
     state = "revoked" if key.revoked_at else "expired" if key.is_expired(now) else "good"
-    times = {name: getattr(key, name) for name in ("created_at", "expires_at", "revoked_at")}
     return {"id": key.id, "name": key.name, "role": key.role, "areas": list(key.areas), "purpose": key.purpose, "state": state,
-            "created_by": key.created_by, **{name: shown_time(at) if at else None for name, at in times.items()}}  # fmt: skip
+            "created_by": key.created_by, "created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at}  # fmt: skip
 
 
 def _refuse_odd_words(**given: str) -> None:

@@ -10,13 +10,14 @@ import sys
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import SecretStr
 
-from twin.cli.common import Door, json_option, pass_door, print_json, print_table
+from twin.cli.common import Door, json_option, pass_door, print_json
 from twin.cli.running import in_brackets, listen, run_alone, run_workers
+from twin.cli.speaking import Command, in_language
 from twin.engine import Twin
 from twin.errors import BadParameter, TwinError, Unavailable
 from twin.identity import is_loopback, must_refuse
@@ -104,17 +105,32 @@ def give_back() -> None:
     trim()
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="More than one needs PostGIS.")
-@click.option("--demo-if-empty", is_flag=True, help="Write the reference twin first where the store is empty.")
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="监听地址 / Address to listen on.")
 @click.option(
-    "--open", "is_open", is_flag=True, help="Ask nobody who he is, also where keys exist or others can reach it."
+    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="监听端口 / Port to listen on."
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="工作进程数；多于一个需要 PostGIS / Worker processes; more than one needs PostGIS.",
+)
+@click.option(
+    "--demo-if-empty",
+    is_flag=True,
+    help="存储为空时先写入参考数据 / Write the reference twin first where the store is empty.",
+)
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    help="不要求登录，即使已有密钥或他人可访问 / Ask nobody who he is, also where keys exist or others can reach it.",
 )
 @pass_door
 def serve(door: Door, host: str, port: int, workers: int, demo_if_empty: bool, is_open: bool) -> None:
-    """Serve the API and the map."""
+    """提供 API 和地图服务。 / Serve the API and the map."""
     if is_open:
         door.settings = door.settings.model_copy(update={"open": True})
     url = door.settings.store_url
@@ -158,10 +174,12 @@ def prepare(door: Door) -> Baked | None:
     return open_baked(store, folder)
 
 
-@click.command()
+@click.command(cls=Command)
 @pass_door
 def bake(door: Door) -> None:
-    """Write the present snapshot beside the store, for servers to start quickly with. They do it themselves if it lacks."""
+    """在存储旁写好当前快照，使服务快速启动；缺少时服务会自行写入。
+    / Write the present snapshot beside the store, for servers to start quickly with. They do it themselves if it lacks.
+    """
     from twin.api.baked import bake as written
 
     try:
@@ -225,19 +243,27 @@ def warming(twin: Twin, settings: Settings, baked: Baked | None) -> FastAPI:
     return app
 
 
-@click.command()
+@click.command(cls=Command)
 @json_option
 @pass_door
 def settings(door: Door, as_json: bool) -> None:
-    """Every setting: its name, value and meaning."""
+    """全部设置：名称、取值、含义。 / Every setting: its name, value and meaning."""
     rows = [
-        (f"TWIN_{name.upper()}", shown(str(getattr(door.settings, name))), field.description or "")
+        {
+            "name": f"TWIN_{name.upper()}",
+            "value": _shown(getattr(door.settings, name)),
+            "help": field.description or "",
+        }
         for name, field in Settings.model_fields.items()
     ]
     if as_json:
-        print_json({name: {"value": value, "help": text} for name, value, text in rows})
+        print_json({row.pop("name"): row for row in rows})
     else:
-        print_table(("name", "value", "help"), rows)
+        door.table(("name", "value", "help"), [row | {"help": in_language(row["help"], door.lang)} for row in rows])
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else shown(str(value))
 
 
 COMMANDS = (bake, serve, settings)

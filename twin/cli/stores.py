@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twin.cli.common import Door, json_option, pass_door, print_json, print_table
+from twin.cli.speaking import Command
 from twin.errors import InvalidInput, NotFound
 from twin.store import SqlStore, open_store, shown
 from twin.store.address import SQLITE, is_postgres
@@ -40,12 +41,12 @@ def _database(url: str) -> SqlStore:
     return store
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @pass_door
 def copy(door: Door, source: str, target: str) -> None:
-    """Copy a twin with its history: both are addresses of stores; TO must be empty."""
+    """连同历史复制：两者都是存储地址，TO 应为空。 / Copy a twin with its history: both are addresses of stores; TO must be empty."""
     with closing(open_kept(source)) as old, closing(_database(target)) as new:
         from twin.store.copying import copy_store
 
@@ -53,13 +54,15 @@ def copy(door: Door, source: str, target: str) -> None:
     door.say(f"已复制 {n:,} 行，逐行一致", f"copied {n:,} rows; the copy is equal to the original")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("to", type=click.Path(path_type=Path))
 @pass_door
 def backup(door: Door, to: Path) -> None:
-    """Copy the twin, its keys and the audit of exact reads while they are in use. Nothing is overwritten.
+    """在使用中备份数据、密钥和精确读取的审计。不覆盖任何文件。
+    / Copy the twin, its keys and the audit of exact reads while they are in use. Nothing is overwritten.
 
-    TO is a folder that is there, which can then serve as data folder (TWIN_DATA), or a file: with b.sqlite keys and audit are in
+    TO 为已有目录（可直接作为 TWIN_DATA），或文件：b.sqlite 旁另有 b.access.sqlite，存放密钥和审计。用 PostgreSQL 时，这两项请以 pg_dump 备份。
+    / TO is a folder that is there, which can then serve as data folder (TWIN_DATA), or a file: with b.sqlite keys and audit are in
     b.access.sqlite beside it. Those of a twin in PostgreSQL are its database's: take pg_dump.
     """
     from twin.store.copying import back_up
@@ -99,11 +102,13 @@ def _own_access(settings: Settings) -> Iterator[SqliteAccess | None]:
         yield access
 
 
-@click.command()
+@click.command(cls=Command)
 @json_option
 @pass_door
 def check(door: Door, as_json: bool) -> None:
-    """Check the store: pages, transactions, timelines, geometries, JSON. Exit code 2 if something is wrong."""
+    """检查存储：数据页、事务、时间线、几何、JSON。有问题时退出码为 2。
+    / Check the store: pages, transactions, timelines, geometries, JSON. Exit code 2 if something is wrong.
+    """
     from twin.store.upkeep import check as check_store
 
     with closing(open_kept(door.settings.store_url)) as store:
