@@ -8,7 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner, Result
 
+from twin.cli import main
 from twin.ports import Store
 from twin.store import MemoryStore, open_store
 
@@ -58,3 +60,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     from tests.postgis import emptied
 
     return emptied(request.getfixturevalue("postgis"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(main, ["--lang", "en", *map(str, arguments)])
+
+    return run

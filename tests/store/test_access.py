@@ -102,7 +102,9 @@ def test_opening_again_finds_everything(url: str) -> None:
         assert (again.all_keys(), len(list(again.rows()))) == ([key()], 1)
 
 
-def test_the_secret_is_the_same_for_all_servers_and_for_good_and_no_two_twins_share_one(url: str, tmp_path: Path) -> None:
+def test_the_secret_is_the_same_for_all_servers_and_for_good_and_no_two_twins_share_one(
+    url: str, tmp_path: Path
+) -> None:
     with tables_at(url) as one, tables_at(url) as other:
         secret = one.secret()
         assert len(secret) == 16

@@ -10,26 +10,14 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from click.testing import CliRunner, Result
 
 from tests.store.auditor import entry
 from tests.store.log import digests
 from tests.store.test_contract import T1, A, commit
-from twin.cli import main
 from twin.identity import verify
 from twin.model import Edit
 from twin.store import SqliteStore, access, open_store
 from twin.store.access import SqliteAccess
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Result:
-        return CliRunner().invoke(main, ["--lang", "en", *map(str, arguments)])
-
-    return run
 
 
 @pytest.fixture

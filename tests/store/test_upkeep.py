@@ -11,12 +11,10 @@ from threading import Event, Thread
 
 import pytest
 import shapely
-from click.testing import CliRunner, Result
 
 from tests.store.log import Step, digests, drawn, play
 from tests.store.test_contract import LATER, T1, T2, A, commit, keys
 from tests.world import area, square
-from twin.cli import main
 from twin.model import Edit
 from twin.store import SqliteStore, open_store
 from twin.store.upkeep import check
@@ -25,16 +23,6 @@ from twin.store.upkeep import check
 @pytest.fixture(scope="module")
 def log() -> list[Step]:
     return drawn(60, seed=11)[0]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Result:
-        return CliRunner().invoke(main, ["--lang", "en", *map(str, arguments)])
-
-    return run
 
 
 @pytest.fixture
