@@ -107,7 +107,7 @@ def context() -> list[pdk.Layer]:
 
 
 def coverage() -> list[pdk.Layer]:
-    """Hexes of the chosen rule, hatching where there is no value, the veil over what lies outside, and gaps."""
+    """Hexes of the chosen rule (towns where a role sees no more), hatching where there is no value, the veil over what lies outside, and gaps."""
     return [
         layer(
             "H3HexagonLayer", "cells", call("cells"), get_hexagon=call("cellId"), get_fill_color=call("cellColour"),
@@ -117,6 +117,11 @@ def coverage() -> list[pdk.Layer]:
         layer(
             "H3HexagonLayer", "hatch", call("cellsWithout"), get_hexagon=call("itself"), high_precision=True,
             _sub_layer_props=call("hatchLayer"), toggle="cells",
+        ),
+        layer(
+            "GeoJsonLayer", "town-values", call("towns"), stroked=False, get_fill_color=call("townColour"),
+            update_triggers=call("townTriggers"), pickable=True, auto_highlight=True,
+            highlight_color=rgb("focus", 0.35), toggle="cells",
         ),
         layer(
             "SolidPolygonLayer", "outside", call("outside"), get_polygon=call("itself"),

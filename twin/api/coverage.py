@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from twin.api.asked import AreaCode, Asked, Question, Scenario, judge
 from twin.api.encoded import Bbox
-from twin.api.html import AS_DOCUMENT, html_coverage, wants_html
+from twin.api.html import AS_DOCUMENT, html_coverage, html_result, wants_html
 from twin.api.language import Language
 from twin.api.negotiated import negotiated
 from twin.api.params import Box, Times
@@ -32,7 +32,7 @@ from twin.api.wire import (
     unready_to_json,
 )
 from twin.api.world import Served, View, When
-from twin.coverage.result import CellTable, Gap, Result
+from twin.coverage.result import CellTable, Evaluation, Gap, Result
 from twin.engine import POSITION_ERROR_M
 from twin.errors import Forbidden, RuleUnready
 from twin.model import Snapshot
@@ -122,7 +122,7 @@ def _result(world: View, question: Question, clause: Clause, snapshot: Snapshot)
         return unready | {"withheld": isinstance(reason, Forbidden)}
 
 
-@router.get("/coverage/{rule}")
+@router.get("/coverage/{rule}", dependencies=AS_DOCUMENT)
 def one_result(request: Request, world: Served, asked: Asked) -> Response:
     """One clause's result. The rule's own parameters may be given as query parameters."""
     evaluation = asked.evaluate(world, detail=False)
@@ -131,7 +131,13 @@ def one_result(request: Request, world: Served, asked: Asked) -> Response:
         documents = world.twin.plan.documents
         return told(world, asked, evaluation, lambda e: result_to_json(e.result, documents))
 
+    if wants_html(request):
+        return html_result(request, body(), _rows(world, asked, evaluation, "town"))
     return _kept(request, world, asked.when, body)
+
+
+def _rows(world: View, asked: Question, evaluation: Evaluation, level: Level) -> list[dict[str, Any]]:
+    return told_rows(world, asked, evaluation, lambda e: list(map(area_row_to_json, e.area_rows(level))))
 
 
 @router.get("/coverage/{rule}/areas")
@@ -140,8 +146,7 @@ def areas(request: Request, world: Served, asked: Asked, level: Level = "town") 
     evaluation = asked.evaluate(world, detail=level not in PUBLIC_LEVELS)
 
     def body() -> dict[str, Any]:
-        rows = told_rows(world, asked, evaluation, lambda e: list(map(area_row_to_json, e.area_rows(level))))
-        result = evaluation.result
+        result, rows = evaluation.result, _rows(world, asked, evaluation, level)
         return {**provenance(result), "level": level, "denominator": result.denominator, "rows": rows}
 
     return _kept(request, world, asked.when, body)

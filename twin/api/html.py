@@ -5,10 +5,8 @@ A page is made from the very document that a machine would get. Templates lie in
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,12 +16,14 @@ import orjson
 from fastapi import Depends, Query, Request, Response
 
 from twin import __version__
+from twin.api.allowed import caller_of, least_role
+from twin.api.crs import EPSG, crs_of
 from twin.api.language import Lang, language_of
 from twin.api.map_page import own_release
+from twin.api.page_values import figure, place, said, shown, unit
 from twin.api.page_words import WORDS
-from twin.api.replies import GEOJSON, JSON, document_reply, json_reply, url
+from twin.api.replies import GEOJSON, JSON, document_reply, dumps, json_reply, url
 from twin.layers import layer_named
-from twin.times import SHANGHAI
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,9 +36,9 @@ CSP = (
 VARY = "Accept, Accept-Encoding, Accept-Language"
 MACHINES = (JSON, GEOJSON, "application/schema+json")
 """What a caller may name who wants no page."""
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-UNKNOWN = "—"
+ALWAYS = ("lifecycle", "valid_from", "valid_to")
+"""Columns of every page of versions."""
+VERSIONS = "/collections/{layer}/items/{key:path}/versions"
 
 
 async def _document(
@@ -139,14 +139,33 @@ def html_items(request: Request, body: Mapping[str, Any], labels: Sequence[Mappi
     """A page of features: a GeoJSON FeatureCollection with ``links`` (``prev`` and ``next`` are followed) and
     ``numberMatched``, as a table. ``labels`` are those of the collection."""
     columns = _columns(request, [feature["properties"] for feature in body["features"]])
-    more = {"labels": labels, "columns": columns, "links": _by_rel(body["links"])}
+    more = {"labels": labels, "columns": columns, "links": _by_rel(body["links"]), "place_title": _place_title(request)}
     return render(request, "items", {"body": body, **_of_layer(request), **more})
 
 
 def html_item(request: Request, body: Mapping[str, Any], labels: Sequence[Mapping[str, str]] = ()) -> Response:
     """One GeoJSON feature as a page."""
-    columns = _columns(request, [body["properties"]])
-    return render(request, "item", {"body": body, **_of_layer(request), "labels": labels, "columns": columns})
+    is_single = body["properties"].get("lifecycle") is not None
+    more = {
+        "labels": labels,
+        "columns": _columns(request, [body["properties"]]),
+        "place_title": _place_title(request),
+        "has_versions": is_single and caller_of(request).may(least_role("GET", VERSIONS)),
+    }
+    return render(request, "item", {"body": body, **_of_layer(request), **more})
+
+
+def html_versions(request: Request, body: Mapping[str, Any], labels: Sequence[Mapping[str, str]]) -> Response:
+    """Every recorded version of a feature as a table, with the properties in which they differ."""
+    body = orjson.loads(dumps(body))
+    listed = [entry["feature"]["properties"] for entry in body["versions"]]
+    columns = {
+        name: title
+        for name, title in _columns(request, listed).items()
+        if name in ALWAYS or any(values.get(name) != listed[0].get(name) for values in listed)
+    }
+    more = {"labels": labels, "columns": columns, "formats": {"JSON": "json"}}
+    return render(request, "versions", {"body": body, **_of_layer(request), **more})
 
 
 def _of_layer(request: Request) -> dict[str, Any]:
@@ -158,7 +177,27 @@ def _of_layer(request: Request) -> dict[str, Any]:
 def html_coverage(request: Request, body: Mapping[str, Any]) -> Response:
     """The list of clauses with their results as a page."""
     labels = {label["id"]: label for result in body["results"] for label in result["labels"]}
-    return render(request, "coverage", {"body": body, "labels": list(labels.values())})
+    return render(request, "coverage", {"body": body, "labels": list(labels.values()), "asked": _asked(request)})
+
+
+def html_result(request: Request, body: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Response:
+    """One clause's result with its quote, where that stands, and its towns, the worst first."""
+    worst_first = sorted(rows, key=lambda row: (row["value"] is None, row["value"]))
+    return render(request, "result", {"body": body, "rows": worst_first, "asked": _asked(request)})
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """Of which area and times the page is, as the query says it."""
+    return {k: v for k, v in request.query_params.items() if k in ("area", "as_of", "known_at")}
+
+
+def _place_title(request: Request) -> str:
+    """The head of the coordinates: in which CRS they are, the axes in their order."""
+    crs, lang = crs_of(request.query_params.get("crs")), page_language(request)
+    name = f"EPSG:{crs.uri.removeprefix(EPSG)}" if crs.uri.startswith(EPSG) else crs.uri.rpartition("/")[2]
+    axes = WORDS[f"axes_{crs.kind}_{'north' if crs.north_first else 'east'}"].in_language(lang)
+    title = WORDS["geometry"].in_language(lang)
+    return f"{title}（{name}：{axes}）" if lang == "zh" else f"{title} ({name}: {axes})"
 
 
 def html_problem(
@@ -179,17 +218,21 @@ def render(
 ) -> Response:
     """A template as a page.
 
-    It knows ``lang``, ``t`` (words by name), ``address(path)``, ``here(**changed)`` and what ``context`` adds; ``labels``
-    are shown under the title, ``formats`` are the other forms of the page: what to call them, and their ``f``; ``f`` is what
-    the link to the other language says of the format.
+    It knows ``lang``, ``t`` (words by name), ``address(path, **query)``, ``kept(address)`` and ``here(**changed)``, which
+    keep a language that was asked for, ``file(name)`` of the map's own files, ``value(layer, name, value)`` as people read
+    it, and what ``context`` adds; ``labels`` are shown under the title, ``formats`` are the other forms of the page: what to
+    call them, and their ``f``; ``f`` is what the link to the other language says of the format.
     """
     lang = page_language(request)
+    asked = {"lang": lang} if request.query_params.get("lang") in ("zh", "en") else {}
     known = {
         "lang": lang,
         "t": SimpleNamespace(**{name: words.in_language(lang) for name, words in WORDS.items()}),
-        "address": lambda path: url(request, path),
+        "address": lambda path, **query: url(request, path, urlencode({**query, **asked})),
+        "kept": lambda href: f"{href}{'&' if '?' in href else '?'}{urlencode(asked)}" if asked else href,
+        "file": lambda name: url(request, f"/map/files/{own_release()}/{name}"),
+        "value": lambda layer, name, value: said(layer, name, value, lang),
         "here": lambda **changed: here(request, **changed),
-        "release": own_release(),
         "version": __version__,
         "labels": context.get("body", {}).get("labels", ()),
         "formats": {"JSON": "json"},
@@ -207,52 +250,11 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("twin.api", "templates")
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"shown": shown, "figure": figure, "place": place}
+    made = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+    )  # fmt: skip
+    made.filters |= {"shown": shown, "figure": figure, "place": place, "unit": unit}
     return made
-
-
-def shown(value: Any, lang: Lang) -> str:
-    """A value as people read it: — for unknown, moments in Shanghai's time, separators in counts."""
-    match value:
-        case None | "":
-            return UNKNOWN
-        case bool():
-            return WORDS["yes" if value else "no"].in_language(lang)
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
-        case str() if MOMENT.fullmatch(value):
-            return _moment(datetime.fromisoformat(value).astimezone(SHANGHAI), lang)
-        case str():
-            return value
-    return orjson.dumps(value).decode()
-
-
-def figure(value: float | None, unit: str, operator: str, lang: Lang) -> str:
-    """A rule's value or target: shares in per cent, one decimal, rounded towards not met."""
-    if value is None or isinstance(value, int):
-        return shown(value, lang)
-    scale, sign = (100, " %") if unit == "share" else (1, "")
-    rounded = math.ceil if operator == "at-most" else math.floor
-    return f"{rounded(round(value * scale * 10, 6)) / 10:,.1f}{sign}"
-
-
-def _moment(at: datetime, lang: Lang) -> str:
-    clock = "" if (at.hour, at.minute) == (0, 0) else f" {at:%H:%M}"
-    if lang == "zh":
-        return f"{at.year}年{at.month}月{at.day}日{clock}"
-    return f"{at.day} {MONTHS[at.month - 1]} {at.year}{clock}"
-
-
-def place(geometry: Mapping[str, Any] | None) -> str:
-    """A point's coordinates as they stand on the wire; of other geometries their type."""
-    if geometry is None:
-        return UNKNOWN
-    if geometry["type"] == "Point":
-        return ", ".join(str(x) for x in geometry["coordinates"])
-    return str(geometry["type"])
 
 
 def _columns(request: Request, properties: Sequence[Mapping[str, Any]]) -> dict[str, str]:

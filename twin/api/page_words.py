@@ -1,8 +1,11 @@
-"""The words of the pages, by name: Chinese and English."""
+"""The words of the pages, by name, and of the codes that fields hold: Chinese and English."""
 
 from __future__ import annotations
 
+import re
+
 from twin.errors import Words
+from twin.layers import LayerType
 
 WORDS: dict[str, Words] = {
     name: Words(zh, en)
@@ -82,8 +85,58 @@ WORDS: dict[str, Words] = {
         ("sign_in", "到地图页登录", "Sign in on the map"),
         ("address", "地址", "Address"),
         ("request_id", "请求编号", "Request id"),
+        ("axes_degrees_east", "经度、纬度，度", "longitude, latitude, degrees"),
+        ("axes_degrees_north", "纬度、经度，度", "latitude, longitude, degrees"),
+        ("axes_plane_east", "东坐标、北坐标，m", "easting, northing, m"),
+        ("axes_plane_north", "北坐标、东坐标，m", "northing, easting, m"),
+        ("towns", "街镇", "Towns"),
+        ("shortfall", "缺口", "Short by"),
+        ("cited", "出处", "Source"),
+        ("as_of", "数据时点", "Data as of"),
+        ("known_at", "台账时点", "Known at"),
+        ("parameters", "口径参数", "Parameters of the reading"),
+        ("ours", "本系统设定，非规划原文", "our settings, not the plan's"),
+        ("rounded", "按权限显示为汇总值", "By permission in sum only"),
+        ("recorded", "记录时间", "Recorded"),
+        ("author", "记录人", "By"),
+        ("reason", "原因", "Reason"),
+        ("withdrawn", "撤回时间", "Withdrawn"),
+        ("on_map", "在地图上看", "On the map"),
         ("yes", "是", "yes"),
         ("no", "否", "no"),
         ("times", "时间为北京时间（UTC+8）；坐标系为 WGS-84，另有说明者除外。", "Times are of Shanghai (UTC+8); coordinates are WGS-84 unless said otherwise."),
     )
 }  # fmt: skip
+
+UNITS = {"个/km²": "per km²", "个": "", "项": "indicators"}
+"""Of clauses, in English."""
+CODES: dict[str, Words] = {
+    code: Words(zh, en)
+    for code, zh, en in (
+        ("unknown", "未知", "unknown"),
+        ("other", "其他", "other"),
+        ("zone", "分区", "zone"),
+        ("aoi", "重点区域", "area of interest"),
+        ("expressway", "快速路", "expressway"),
+        ("arterial", "主干路", "arterial"),
+        ("secondary", "次干路", "secondary"),
+        ("local", "支路", "local"),
+        ("residential", "居住", "residential"),
+        ("office", "办公", "office"),
+        ("commercial", "商业", "commercial"),
+        ("industrial", "工业", "industrial"),
+        ("public", "公共", "public"),
+    )
+}
+"""Of codes for which their field knows no Chinese word."""
+CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+
+
+def code_words(kind: LayerType, name: str, code: str) -> Words:
+    """What a code of an enumeration means: in Chinese the first word by which files say it. Other fields' text stays as it is."""
+    field = next((f for f in kind.all_fields() if f.name == name and code in f.domain), None)
+    if field is None:
+        return Words(code, code)
+    said = next((word for word, meant in field.codes.items() if meant == code and CHINESE.fullmatch(word)), None)
+    known = CODES.get(code, Words(code, code.replace("_", " ")))
+    return Words(said or known.zh, known.en)

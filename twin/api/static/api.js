@@ -4,9 +4,9 @@ import {kindOf, state} from './state.js';
 
 /** An error as the server words it (RFC 9457), or a lost connection. */
 export class Problem extends Error {
-  constructor(detail, {lost = false, id = null, cancelled = false, final = false} = {}) {
+  constructor(detail, {lost = false, id = null, cancelled = false, final = false, refused = false} = {}) {
     super(detail);
-    Object.assign(this, {lost, id, cancelled, final});
+    Object.assign(this, {lost, id, cancelled, final, refused});
   }
 }
 
@@ -22,7 +22,10 @@ export async function ask(path, {signal, ...options} = {}) {
     if (answer.ok) throw cutOff(error);
     return null;
   });
-  if (!answer.ok) throw new Problem(data?.detail ?? `HTTP ${answer.status}`, {id: data?.request_id ?? answer.headers.get('x-request-id')});
+  if (!answer.ok) {
+    const id = data?.request_id ?? answer.headers.get('x-request-id');
+    throw new Problem(data?.detail ?? `HTTP ${answer.status}`, {id, refused: answer.status === 403});
+  }
   return data;
 }
 

@@ -1,7 +1,7 @@
 // The left column: a row for each clause in the plan's order, the chosen one opened.
 
 import {byId, el, refill} from './dom.js';
-import {bar, facts, rowFigure, targetText, verdict} from './facts.js';
+import {bar, facts, headline, rowFigure, targetText, townOf, verdict} from './facts.js';
 import * as f from './format.js';
 import {gapMarks} from './drawn.js';
 import {shownGaps, trialShown} from './shown.js';
@@ -48,13 +48,13 @@ function opened(r, actions) {
       el('span.title', {}, clauseName(r.clause)), isModel && el('span.chip.open', {}, t('chip.model')), chip(verdict(r))),
     el('p.headline', {}, el('strong', {}, bigFigure(r)), el('span', {}, goal(r))),
     r.status === 'no-data' ? missing(r, actions) : [barOf(r), el('ul.facts', {}, facts(r).map(fact)), gapButtons(actions)],
-    el('p.reading', {}, el('span', {}, reading(r)), !r.reason && link('compare', actions.compare), link('quote', actions.quote)));
+    el('p.reading', {}, el('span', {}, reading(r)), !r.reason && !r.rounded && link('compare', actions.compare), link('quote', actions.quote)));
 }
 
-/** The figure large, its unit small. */
+/** The figure large, its town and its unit small. */
 function bigFigure(r) {
-  const [, figure, unit] = rowFigure(r).match(/^(.*?[\d—])( [^\d]*)?$/) ?? [null, rowFigure(r), ''];
-  return [figure, unit && el('small', {}, unit)];
+  const said = headline(r), town = townOf(r), [, figure, unit] = said.match(/^(.*?[\d—])( [^\d]*)?$/) ?? [null, said, ''];
+  return [town && el('small', {}, `${town} `), figure, unit && el('small', {}, unit)];
 }
 
 function goal(r) {

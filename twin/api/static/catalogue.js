@@ -2,10 +2,10 @@
 // object as long as nothing changed: deck.gl compares by identity.
 
 import {around, circle, contains, dashes, hatching, hatchingOutside, rings} from './geometry.js';
-import {classColour} from './classes.js';
+import {classColour, classes} from './classes.js';
 import {gapMarks, mapLabels, nearestLines} from './drawn.js';
 import {makeAtlas, markOf} from './marks.js';
-import {shownGaps, trialShown} from './shown.js';
+import {shownGaps, shownTowns, shownUnit, trialShown} from './shown.js';
 import {chosenArea, dataExtent, once, state} from './state.js';
 
 const atlasOnce = once(palette => makeAtlas(palette));
@@ -43,6 +43,12 @@ const triedOf = once(tried => tried.map(p => ({at: [p.lng, p.lat], mark: 'tried'
 const placeOf = once(asked => (asked ? [{at: asked.lnglat, mark: asked.gap ? 'ring' : 'place'}] : NOTHING));
 const gapRingsOf = once(gaps => (gaps ? gaps.features.flatMap(g => rings(g.geometry)) : NOTHING));
 const EMPTY_COLLECTION = {type: 'FeatureCollection', features: []};
+/** Towns with their rows; `at` is which of the rows. */
+const townsOf = once((areas, rows) => {
+  const shapes = new Map(areas.map(a => [a.properties.code, a.geometry]));
+  const features = (rows ?? []).map((row, at) => ({type: 'Feature', geometry: shapes.get(row.code), properties: {row, at}}));
+  return {type: 'FeatureCollection', features: features.filter(f => f.geometry)};
+});
 
 /** Takes the place of a hex layer's polygons: strokes across each instead of a fill. */
 const hatchLayer = once(() => class HatchLayer extends deck.CompositeLayer {
@@ -67,12 +73,16 @@ function ringPaths({of, dashed: cut}) {
 
 function cellColour() {
   return (_, {index, target}) => {
-    const colour = classColour(index);
-    const {hex, faded} = state.settings.alphas;
-    const [r, g, b, a] = colour ? rgb(colour, isNear() ? faded : hex) : [0, 0, 0, 0];
+    const [r, g, b, a] = fillOf(classColour(index));
     target[0] = r; target[1] = g; target[2] = b; target[3] = a;
     return target;
   };
+}
+
+/** A class's colour at the opacity of the zoom, clear without one. */
+function fillOf(colour) {
+  const {hex, faded} = state.settings.alphas;
+  return colour ? rgb(colour, isNear() ? faded : hex) : [0, 0, 0, 0];
 }
 
 function contextTile({fill = null, line, widthMetres}) {
@@ -102,8 +112,11 @@ export const functions = {
   cells: () => cellsOf(state.cells),
   cellId: () => (_, {index, data}) => data.cells.cells[index],
   cellColour,
-  cellTriggers: () => ({getFillColor: [isNear(), state.rule, state.unit, trialShown()?.changed_cells]}),
+  cellTriggers: () => ({getFillColor: [isNear(), state.rule, shownUnit(), trialShown()?.changed_cells]}),
   cellsWithout: () => withoutOf(state.cells, !isNear()),
+  towns: () => townsOf(state.areas, classes() ? shownTowns() : null),
+  townColour: () => f => fillOf(classColour(f.properties.at)),
+  townTriggers: () => ({getFillColor: [isNear(), state.rule, state.rows]}),
   hatchLayer: () => ({'hexagon-cell-hifi': {type: hatchLayer()}}),
   beyond: ({part}) => beyond()[part],
   outside: () => outsideOf(chosenArea()),

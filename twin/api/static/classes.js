@@ -1,7 +1,7 @@
-// Which class a hex belongs to, and how many hexes and km² each class has: the one source of map, legend and tooltip.
+// Which class a hex or a town belongs to, and how many of them and km² each class has: the one source of map, legend and tooltip.
 
 import {count, share} from './format.js';
-import {shownCells} from './shown.js';
+import {shownCells, shownTowns} from './shown.js';
 import {chosenResult, once, resultOf, state} from './state.js';
 
 const SCALES = {density: 'target', service: 'service', count: 'count'};
@@ -14,7 +14,10 @@ export function scaleOf(rule) {
   return SCALES[r?.kind] ?? null;
 }
 
-const NICE = [1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10000];
+/** How its towns are classed: the part of a town that is served has no status but its share. */
+const townScale = rule => (scaleOf(rule) === 'service' ? 'share' : scaleOf(rule));
+
+const NICE = [1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10000];
 
 /** Four whole breaks that part the cells that hold something about evenly. */
 export function countBreaks(values) {
@@ -29,8 +32,7 @@ export function countBreaks(values) {
   return breaks;
 }
 
-const classesOf = once((cells, rule, settings, target) => {
-  const kind = scaleOf(rule);
+const classesOf = once((cells, kind, settings, target) => {
   if (!cells || !kind) return null;
   const {colours, breaks, status} = settings.scales[kind];
   const edges = kind === 'count' ? countBreaks(cells.value) : breaks?.map(b => (kind === 'portion' ? b : b * target)) ?? null;
@@ -51,9 +53,13 @@ function classOf(value, edges, kind) {
   return edges.filter(e => value >= e - 1e-9).length;
 }
 
-/** Classes of the hexes on the map now. */
+const columnsOf = once(rows => ({cells: rows.map(r => r.code), value: rows.map(r => r.value), area_km2: rows.map(r => r.area_km2)}));
+
+/** Classes of the hexes on the map now, or of the towns in their place. */
 export function classes() {
-  return classesOf(shownCells(), state.rule, state.settings, chosenResult()?.target ?? null);
+  const towns = shownTowns(), target = chosenResult()?.target ?? null;
+  if (towns) return classesOf(columnsOf(towns), townScale(state.rule), state.settings, target);
+  return classesOf(shownCells(), scaleOf(state.rule), state.settings, target);
 }
 
 export function classColour(index) {

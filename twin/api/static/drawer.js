@@ -1,6 +1,7 @@
 // The drawer on the right, closed at first: 为什么, 街镇表, 盲区表.
 
 import {byId, el, refill} from './dom.js';
+import {isByTown} from './shown.js';
 import {change, kindOf, on, state} from './state.js';
 import {gapTable, townTable} from './tables.js';
 import {whyPanel} from './why.js';
@@ -9,7 +10,7 @@ import {t} from './words.js';
 const TABS = {why: whyPanel, towns: townTable, gaps: gapTable};
 
 export function startDrawer(actions) {
-  on(['drawer', 'asked', 'rows', 'gaps', 'lang', 'rule', 'tried', 'trial', 'areas'], () => draw(actions));
+  on(['drawer', 'asked', 'results', 'rows', 'gaps', 'lang', 'rule', 'tried', 'trial', 'areas'], () => draw(actions));
   byId('drawer').addEventListener('keydown', e => { if (e.key === 'Escape') actions.closeDrawer(); });
 }
 
@@ -19,7 +20,7 @@ function draw(actions) {
   byId('stage').classList.toggle('with-drawer', Boolean(state.drawer));
   if (!state.drawer) return drawer.replaceChildren();
   drawer.setAttribute('aria-label', t('drawer'));
-  const tabs = Object.keys(TABS).map(name => el('button', {
+  const tabs = Object.keys(TABS).filter(name => name !== 'gaps' || !isByTown()).map(name => el('button', {
     type: 'button', role: 'tab', id: `tab-${name}`, 'data-key': `tab-${name}`, 'aria-selected': String(name === state.drawer),
     'aria-controls': 'drawer-body', onclick: () => change({drawer: name}),
   }, t(name === 'gaps' && kindOf(state.rule) === 'density' ? 'densityGaps' : name)));

@@ -63,8 +63,8 @@ const FACTS = {
   ],
   'camera-count': x => ['own', 'relayed', 'unlinked', 'unlocated'].map(name => [t(`fact.${name}`), f.count(x[`n_${name}`])]),
   'radio-site-count': x => ['outdoor', 'indoor', 'masts', 'sectors'].map(name => [t(`fact.${name}`), f.count(x[`n_${name}`])]),
-  'radio-coverage': x => [
-    [t('fact.radius'), f.metres(x.radius_m)], [t('fact.open'), f.km2(x.open_km2)],
+  'radio-coverage': (x, r) => [
+    [t('fact.radius'), f.metres(r.parameters.radius_m)], [t('fact.open'), f.km2(x.open_km2)],
     ...Object.entries(x.share_by_radius ?? {}).map(([m, s]) => [t('fact.at', {r: f.count(+m)}), f.share(s)]),
     ...Object.entries(x.share_by_operator ?? {}).map(([name, s]) => [name, f.share(s)]),
   ],
@@ -100,9 +100,10 @@ const FACTS_OF_KIND = {
   ],
 };
 
-/** [[label, figure], …] of a result. */
+/** [[label, figure], …] of a result; told in sum only, without what is withheld. */
 export function facts(r) {
-  return ((FACTS[r.rule] ?? FACTS_OF_KIND[r.kind])?.(r.facts ?? {}, r) ?? []).filter(Boolean);
+  const found = ((FACTS[r.rule] ?? FACTS_OF_KIND[r.kind])?.(r.facts ?? {}, r) ?? []).filter(Boolean);
+  return r.rounded ? found.filter(([, figure]) => figure !== f.UNKNOWN) : found;
 }
 
 function areaBasis(r) {
@@ -112,8 +113,11 @@ function areaBasis(r) {
   return differ ? t('fact.areaBoth', {drawn: f.km2(drawn), published: f.km2(published)}) : t('fact.areaDrawn', {drawn: f.km2(drawn)});
 }
 
-/** The row's figure: like the headline, with the worst town's name where that is the value. */
-export function rowFigure(r) {
-  const name = state.lang === 'zh' ? r.facts?.worst_name : r.facts?.worst_name_en || r.facts?.worst_name;
-  return r.rule === 'charger-balance' && name && r.value !== null ? `${name} ${headline(r)}` : headline(r);
+/** The town whose value the figure is, where it is the worst town's; else "". */
+export function townOf(r) {
+  if (r.rule !== 'charger-balance' || r.value === null) return '';
+  return (state.lang === 'zh' ? r.facts?.worst_name : r.facts?.worst_name_en || r.facts?.worst_name) || '';
 }
+
+/** The row's figure: like the headline, with its town's name. */
+export const rowFigure = r => [townOf(r), headline(r)].filter(Boolean).join(' ');

@@ -34,10 +34,11 @@ function drawLanguages() {
 const CHOICES = ['district', 'town', 'aoi'];
 
 function drawAreas() {
-  const now = chosenArea()?.properties.code;
+  const chosen = chosenArea();
   const inOrder = state.areas.toSorted((a, b) => a.properties.code.localeCompare(b.properties.code));
-  const options = CHOICES.flatMap(level => inOrder.filter(a => a.properties.level === level));
-  refill(byId('area'), options.map(a => el('option', {value: a.properties.code, selected: a.properties.code === now}, areaName(a))));
+  const usual = CHOICES.flatMap(level => inOrder.filter(a => a.properties.level === level));
+  const options = !chosen || usual.includes(chosen) ? usual : [chosen, ...usual];
+  refill(byId('area'), options.map(a => el('option', {value: a.properties.code, selected: a === chosen}, areaName(a))));
 }
 
 function drawDate() {
@@ -99,8 +100,8 @@ function drawNotice(actions) {
       setTimeout(() => say(t('loading'), el('button', {type: 'button', onclick: actions.cancel}, t('cancel'))), CANCEL_MS),
     ];
   } else if (state.failure) {
-    const {cancelled, lost, id, message, final} = state.failure, time = f.moment(r?.known_at, state.lang);
-    if (final) return say(message);
+    const {cancelled, lost, id, message, final, refused} = state.failure, time = f.moment(r?.known_at, state.lang);
+    if (final || refused) return say(message);
     const words = cancelled ? t('cancelled') : lost ? t('lost', {time}) : t('failed', {what: t('clauses'), detail: message});
     say(words, id && ` ${t('requestId', {id})}`, el('button', {type: 'button', onclick: actions.retry}, t('retry')));
   } else if (r?.status === 'no-data') {
@@ -109,13 +110,30 @@ function drawNotice(actions) {
 }
 
 const UNITS = ['window', 'town', 'cell'];
-const USUAL = {lang: 'zh', rule: 'charger-service', unit: 'window'};
+const USUAL = {rule: 'charger-service', unit: 'window'};
+
+/** The language chosen here before; null where the browser keeps nothing. */
+function keptLanguage() {
+  try {
+    return localStorage.getItem('lang');
+  } catch {
+    return null;
+  }
+}
+
+/** Remembers the language for the next visit, if the browser lets us. */
+export function keepLanguage() {
+  try {
+    localStorage.setItem('lang', state.lang);
+  } catch { /* then the address alone tells it */ }
+}
 
 /** Keeps what is chosen in the address, beside the view in its hash. */
 export function keepInAddress() {
   const asked = new URLSearchParams();
+  const usual = {...USUAL, lang: keptLanguage() === 'en' ? null : 'zh'};
   const chosen = {lang: state.lang, rule: state.rule, area: state.area, as_of: state.asOf, unit: state.unit};
-  for (const [name, value] of Object.entries(chosen)) if (value && value !== USUAL[name]) asked.set(name, value);
+  for (const [name, value] of Object.entries(chosen)) if (value && value !== usual[name]) asked.set(name, value);
   const text = asked.toString();
   history.replaceState(null, '', `${location.pathname}${text ? `?${text}` : ''}${location.hash}`);
 }
@@ -124,5 +142,7 @@ export function keepInAddress() {
 export function readAddress() {
   const asked = new URLSearchParams(location.search), unit = asked.get('unit');
   const known = UNITS.includes(unit) ? unit : USUAL.unit;
+  const lang = asked.get('lang') ?? keptLanguage();
+  if (lang) change({lang: lang === 'en' ? 'en' : 'zh'});
   change({rule: asked.get('rule') ?? USUAL.rule, area: asked.get('area'), asOf: asked.get('as_of'), unit: known});
 }

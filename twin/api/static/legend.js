@@ -5,7 +5,7 @@ import {clauseName, noData} from './cards.js';
 import {byId, el, refill} from './dom.js';
 import * as f from './format.js';
 import {markOf, markPicture, STATES} from './marks.js';
-import {shownGaps, trialShown} from './shown.js';
+import {isByTown, shownGaps, shownUnit, trialShown} from './shown.js';
 import {chosenResult, on, resultOf, state} from './state.js';
 import {t} from './words.js';
 
@@ -14,7 +14,7 @@ const ASSETS = ['chargers', 'radio_sites', 'cameras', 'sensors'];
 export const layersOf = rule => resultOf(rule)?.layers ?? [];
 
 export function startLegend(actions) {
-  on(['results', 'cells', 'rule', 'lang', 'unit', 'hidden', 'zoom', 'loading', 'settings', 'gaps', 'trial'], () => draw(actions));
+  on(['results', 'cells', 'rows', 'rule', 'lang', 'unit', 'hidden', 'zoom', 'loading', 'settings', 'gaps', 'trial'], () => draw(actions));
 }
 
 function draw(actions) {
@@ -24,7 +24,7 @@ function draw(actions) {
   legend.dataset.rule = state.rule;
   legend.classList.toggle('faded', near);
   refill(legend,
-    el('h2', {}, title(r)), r.kind === 'density' && unitChoice(actions), body(r),
+    el('h2', {}, title(r)), isByTown() ? el('p.note', {}, t('byTown')) : r.kind === 'density' && unitChoice(actions), body(r),
     r.status === 'partial' && el('p.key', {}, el('i.swatch.hatched'), partial(r)), assets(near), el('p.labels', {}, labels(r)));
 }
 
@@ -35,10 +35,10 @@ function title(r) {
     return t('legend.service', {inner: (zones[0]?.radius_m ?? elsewhere) / 1000, outer: elsewhere / 1000});
   }
   if (state.rule === 'radio-coverage') return t('legend.radio', {r: f.count(p.radius_m)});
-  if (state.rule === 'camera-density') return t(`legend.density.${state.unit}`);
+  if (state.rule === 'camera-density') return t(`legend.density.${shownUnit()}`);
   if (state.rule === 'lifecycle') return t('legend.state');
-  if (r.kind === 'density') return t('legend.unit', {title: clauseName(r.clause), unit: t(`unit.${state.unit}`)});
-  return classes()?.kind === 'count' ? t('legend.count', {title: clauseName(r.clause)}) : clauseName(r.clause);
+  if (r.kind === 'density') return t('legend.unit', {title: clauseName(r.clause), unit: t(`unit.${shownUnit()}`)});
+  return classes()?.kind === 'count' ? t(isByTown() ? 'legend.countTown' : 'legend.count', {title: clauseName(r.clause)}) : clauseName(r.clause);
 }
 
 function unitChoice(actions) {
@@ -49,6 +49,7 @@ function unitChoice(actions) {
 }
 
 function body(r) {
+  if (r.withheld) return null;
   if (r.status === 'no-data') return el('p.note', {}, noData(r));
   const now = classes();
   if (state.loading && !now) return el('p.note', {}, t('loading'));
@@ -56,15 +57,20 @@ function body(r) {
   const words = now.kind === 'service' ? ['none', 'part', 'all'].map(s => t(`class.${s}`)) : intervals(now.edges, now.kind);
   const byTarget = now.kind === 'target' || now.kind === 'share';
   const rows = now.colours.map((colour, k) => classRow(colour, words[k], now.totals[k], byTarget && k === 3));
-  if (now.kind === 'target' && now.without.n) rows.push(classRow(null, t('class.novalue'), now.without));
+  if (isByTown() ? now.without.n : now.kind === 'target' && now.without.n) rows.push(without(now.without));
   const shown = now.kind === 'service' ? rows.reverse() : rows;
   const outlined = shownGaps() && state.zoom >= state.settings.gapZoom;
   return [
     trialShown() && el('p.scenario-tag', {}, t('scenarioShown', {n: state.tried.length})),
-    el('ul', {}, el('li.columns', {}, t('cellsHead')), shown),
+    el('ul', {}, el('li.columns', {}, t(isByTown() ? 'townsHead' : 'cellsHead')), shown),
     outlined && el('p.key', {}, el('i.gap-line'), t(now.kind === 'target' ? 'legend.densityGapLine' : 'legend.gapLine')),
-    now.kind === 'target' && state.unit === 'window' && r.parameters.window_km2 === 1 && el('p.note', {}, t('windowNote')),
+    now.kind === 'target' && shownUnit() === 'window' && r.parameters.window_km2 === 1 && el('p.note', {}, t('windowNote')),
   ];
+}
+
+/** What has no value: hexes are hatched on the map, towns left bare. */
+function without(total) {
+  return isByTown() ? classRow('#FFFFFF', t('class.few'), total) : classRow(null, t('class.novalue'), total);
 }
 
 function classRow(colour, words, total, first = false) {

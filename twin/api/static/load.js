@@ -68,11 +68,12 @@ async function loadRuleNow(signal) {
     change({cells: null, gaps: null, rows: null, loading: false, failure: unmended()});
     return;
   }
-  const {rule} = result;
+  const {rule, rounded} = result; // rounded: what the role is told of districts and towns is all that it may ask
   const [cells, gaps, rows] = await Promise.all([
-    scaleOf(rule) ? api.cells(rule, signal) : null, api.gaps(rule, signal), api.rows(rule, signal),
+    scaleOf(rule) && !rounded ? api.cells(rule, signal) : null, rounded ? null : api.gaps(rule, signal), api.rows(rule, signal),
   ]);
-  change({cells, gaps: gaps.features.length ? gaps : null, rows: rows.rows, loading: false, failure: unmended()});
+  const drawer = rounded && state.drawer === 'gaps' ? 'towns' : state.drawer;
+  change({cells, gaps: gaps?.features.length ? gaps : null, rows: rows.rows, drawer, loading: false, failure: unmended()});
 }
 
 /** How good the layers' data are; the map does without where it cannot be had. */

@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import {startCards} from './cards.js';
 import {startDrawer} from './drawer.js';
-import {keepInAddress, readAddress, startFrame} from './frame.js';
+import {keepInAddress, keepLanguage, readAddress, startFrame} from './frame.js';
 import {chooseFile, startImporting} from './importing.js';
 import {startLegend} from './legend.js';
 import {refresh, startLive} from './live.js';
@@ -48,6 +48,7 @@ const actions = {
   },
   speak(lang) {
     change({lang});
+    keepLanguage();
     keepInAddress();
     if (state.asked?.answer) ask(state.asked.lnglat, state.asked.gap);
   },
@@ -80,9 +81,17 @@ function onAsk(lnglat, picked) {
   if (lnglat) ask(lnglat).then(() => { if (!isInSight(lnglat)) lookAt(lnglat); });
 }
 
+/** Whose role is good for some areas only begins in the first of them: beyond there are but sums. A district is where all begin. */
+async function openOnOwnArea() {
+  const codes = state.session?.areas ?? [];
+  if (!codes.length || state.area) return;
+  const areas = await api.areas(), own = codes.map(code => areas.find(a => a.properties.code === code)).filter(Boolean);
+  if (own.length && own.every(a => a.properties.level !== 'district')) change({area: own[0].properties.code});
+}
+
 async function begin() {
   try {
-    const [{deck, settings}] = await Promise.all([api.deck(), loadAll()]);
+    const [{deck, settings}] = await Promise.all([api.deck(), signedIn.then(openOnOwnArea).then(() => loadAll())]);
     change({settings});
     if (chosenArea()) makeMap(deck, onAsk);
   } catch (failure) {
@@ -91,7 +100,8 @@ async function begin() {
 }
 
 readAddress();
-for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins, startImporting, startLive, startSignin]) start(actions);
+for (const start of [startFrame, startCards, startLegend, startDrawer, startSwitches, startTrial, startPins, startImporting, startLive]) start(actions);
+const signedIn = startSignin();
 on(['loading'], redraw);
 document.addEventListener('ask', e => ask(e.detail));
 begin();

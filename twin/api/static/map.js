@@ -33,7 +33,7 @@ export function makeMap(json, onAsk) {
     },
   });
   window.addEventListener('hashchange', () => { if (location.hash !== lastHash && viewInHash()) goTo(viewInHash(), false); });
-  on(['cells', 'gaps', 'areas', 'asked', 'tried', 'trial', 'hidden', 'lang', 'zoom', 'viewport', 'rule', 'area', 'unit', 'edition'], push);
+  on(['results', 'cells', 'rows', 'gaps', 'areas', 'asked', 'tried', 'trial', 'hidden', 'lang', 'zoom', 'viewport', 'rule', 'area', 'unit', 'edition'], push);
 }
 
 function loaded() {

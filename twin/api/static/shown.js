@@ -1,8 +1,19 @@
-// The chosen rule's hexes and gaps as the map shows them: as recorded, or as they would be with the stations tried.
+// What the map shows of the chosen rule: hexes and gaps as recorded, or as they would be with the stations tried; only its
+// towns where the role sees no more.
 
-import {once, state} from './state.js';
+import {chosenResult, once, state} from './state.js';
 
 const COLUMNS = ['value', 'share', 'status', 'n'];
+
+/** Whether the role sees the chosen rule's results for districts and towns only: no hexes, gaps, readings or reasons at a
+ * place; of any other area nothing at all. */
+export const isByTown = () => Boolean(chosenResult()?.rounded || chosenResult()?.withheld);
+
+/** Rows of the towns that the map then colours in place of hexes; else null. */
+export const shownTowns = () => (isByTown() ? state.rows : null);
+
+/** The spatial unit in which a density is shown. */
+export const shownUnit = () => (isByTown() ? 'town' : state.unit);
 
 /** What the server said of the stations tried, while their rule is the one shown; else null. */
 export function trialShown() {

@@ -8,6 +8,7 @@ import {t} from './words.js';
 
 const KEY = 'twin_';
 
+/** Looks up who one is; settled once that is known. */
 export async function startSignin() {
   on(['session', 'areas', 'lang'], drawSession);
   document.addEventListener('signed-out', onSignedOut);
@@ -60,7 +61,9 @@ function showDialog(reason = '') {
     e.preventDefault();
     send.disabled = true;
     try {
-      await signIn(field.value.trim());
+      const {areas} = await signIn(field.value.trim());
+      // The view is of the district: who comes for a part of it is shown that.
+      if (areas.length) history.replaceState(null, '', location.pathname + location.search);
       location.reload();
     } catch (problem) {
       Object.assign(wrong, {hidden: false, textContent: problem.lost ? t('signin.lost') : problem.message});

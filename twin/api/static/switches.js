@@ -3,6 +3,7 @@
 import {byId, el, refill} from './dom.js';
 import * as f from './format.js';
 import {markOf, markPicture} from './marks.js';
+import {isByTown} from './shown.js';
 import {change, kindOf, on, state} from './state.js';
 import {t} from './words.js';
 
@@ -11,7 +12,7 @@ const ASSETS = ['chargers', 'radio_sites', 'cameras', 'sensors'];
 let open = false;
 
 export function startSwitches(actions) {
-  on(['hidden', 'lang', 'settings', 'rule', 'drawer', 'quality'], () => draw(actions));
+  on(['hidden', 'lang', 'settings', 'rule', 'drawer', 'quality', 'results'], () => draw(actions));
 }
 
 function draw(actions) {
@@ -19,16 +20,18 @@ function draw(actions) {
   const box = byId('switches');
   refill(box,
     el('div.buttons', {},
-      ['towns', 'gaps'].map(tableButton),
+      (isByTown() ? ['towns'] : ['towns', 'gaps']).map(tableButton),
       el('button', {type: 'button', 'data-key': 'layers', 'aria-expanded': String(open), 'aria-controls': 'layer-list', onclick: () => fold(actions)},
         t('layers')),
       el('button', {type: 'button', 'data-key': 'import', onclick: actions.importFile}, t('import'))),
     el('div.list', {id: 'layer-list', hidden: !open},
-      DRAWN.map(name => toggle(name, t(`switch.${name}`))), el('hr'),
+      drawn().map(name => toggle(name, t(name === 'cells' && isByTown() ? 'switch.values' : `switch.${name}`))), el('hr'),
       ASSETS.map(name => toggle(name, t(`layer.${name}`), markPicture(markOf(name, 'operating', true), state.settings.palette), badge(name))),
       toggle('retired', t('switch.retired'), markPicture(markOf('chargers', 'retired', true), state.settings.palette)),
       el('p.note', {}, t('fromZoom'))));
 }
+
+const drawn = () => (isByTown() ? DRAWN.filter(name => name !== 'gaps') : DRAWN);
 
 function tableButton(name) {
   const pressed = state.drawer === name;

@@ -2,6 +2,8 @@
 
 import {classes} from './classes.js';
 import * as f from './format.js';
+import {areaName} from './drawn.js';
+import {targetText} from './facts.js';
 import {contains} from './geometry.js';
 import {shownCells} from './shown.js';
 import {chosenResult, isBeyondData, once, resultOf, state} from './state.js';
@@ -10,7 +12,7 @@ import {t} from './words.js';
 export function tooltip({layer, index, object, coordinate}) {
   if (!layer || index < 0) return null;
   const lines = layer.id === 'cells' ? ofCell(index, coordinate) : layer.id === 'gap-marks' ? ofGap(object)
-    : layer.id === 'tried' ? [t('tip.tried', {k: index + 1})] : ofAsset(object);
+    : layer.id === 'town-values' ? ofTown(object.properties.row) : layer.id === 'tried' ? [t('tip.tried', {k: index + 1})] : ofAsset(object);
   return lines?.length ? {text: lines.join('\n'), className: 'tip'} : null;
 }
 
@@ -41,6 +43,13 @@ function ofCell(i, lnglat) {
   const value = t('tip.value', {value: f.density(cells.value[i]), target: f.count(now.target)});
   const how = unit === 'cell' ? t('tip.raw', {n: f.count(cells.n?.[i]), km2: f.km2(cells.area_km2[i])}) : t(`tip.${unit}`);
   return [value, how];
+}
+
+function ofTown(row) {
+  const r = chosenResult();
+  if (!r) return null;
+  const target = row.target !== null && `${t('target')} ${targetText(r)}`;
+  return [areaName(row), [f.value(row.value, r.unit, state.lang), target].filter(Boolean).join(' · ')];
 }
 
 /** The limit that holds there, of the plan's own rules; a planner's may have any zones. */

@@ -6,6 +6,7 @@ import {el} from './dom.js';
 import * as f from './format.js';
 import {octant, roughMetres} from './geometry.js';
 import {markOf, markPicture} from './marks.js';
+import {isByTown} from './shown.js';
 import {change, chosenResult, isBeyondData, kindOf, resultOf, state} from './state.js';
 import {zoneAt} from './tooltip.js';
 import {t} from './words.js';
@@ -17,7 +18,7 @@ let asked = 0;
 /** Asks the server about a place and opens the drawer with the answer. */
 export async function ask(lnglat, gap = null) {
   const mine = ++asked, rule = rulesBehind[state.rule] ?? state.rule;
-  if (!EXPLAINED.includes(kindOf(rule)) || chosenResult()?.status === 'no-data') {
+  if (!EXPLAINED.includes(kindOf(rule)) || chosenResult()?.status === 'no-data' || isByTown()) {
     change({asked: {lnglat, gap, silent: true}, drawer: 'why'});
     return;
   }
@@ -43,7 +44,7 @@ export function whyPanel(actions) {
   const {asked: now} = state;
   if (!now) return [el('p.note', {}, t('whyHint'))];
   const place = el('p.note', {}, t('place', {lng: now.lnglat[0].toFixed(5), lat: now.lnglat[1].toFixed(5)}));
-  if (now.silent) return [el('p.why', {}, t('noPlace')), place];
+  if (now.silent) return [el('p.why', {}, t(isByTown() ? 'byTown.why' : 'noPlace')), place];
   if (now.waiting) return [el('p.note', {}, t('loading')), place];
   if (now.problem) return [el('p.why', {}, t('failed', {what: t('why'), detail: now.problem.message})), place];
   const {answer} = now;
