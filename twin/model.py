@@ -201,6 +201,8 @@ class Snapshot:
     """Layers whose sensitive things stand at the centres of cells, because whoever asks may not see more."""
     cut: frozenset[str] = frozenset()
     """Layers of which whoever asks sees a part only, or counts."""
+    way: str = ""
+    """A name for the way of looking that leaves something out; empty where all is there."""
     is_present: bool = True
     """Whether it was read for now: only then does the assets' ``online`` say anything about its time."""
 

@@ -91,10 +91,11 @@ class Seen:
             made = table_of(LAYERS[name], layers[name])
             if made is not layers[name]:
                 layers[name] = replace(made, digest=made.digest and masked(made.digest, self.secret))
-        said = way_name(what, self.sight, *self.caller.areas)
+        way = way_name(what, self.sight, *self.caller.areas)
         return replace(
             self.whole,
-            id=f"{masked(self.whole.id, self.secret)}-{said}",
+            id=f"{masked(self.whole.id, self.secret)}-{way}",
+            way=way,
             layers=layers,
             coarse=sensitive,
             cut=sensitive if is_cut else frozenset(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from anyio.from_thread import BlockingPortal
 
@@ -47,6 +50,17 @@ def test_the_etag_of_a_stream_of_sensitive_things_is_no_hash_that_could_be_tried
 ) -> None:
     one, other = (Asked(portal, gate, name)("/collections/cameras/bulk.geojson").headers["etag"] for gate in twins)
     assert (one == other) is is_whole
+
+
+@pytest.mark.parametrize("order", [("admin", "public", "planner"), ("planner", "admin", "public")])
+def test_a_file_that_all_see_alike_names_the_snapshot_as_each_knows_it(
+    portal: BlockingPortal, order: tuple[str, ...]
+) -> None:
+    gate = gate_over(rows())
+    for name in order:
+        ask = Asked(portal, gate, name)
+        about = pq.read_schema(io.BytesIO(ask("/collections/chargers/bulk.parquet").content)).metadata[b"twin"]
+        assert json.loads(about)["snapshot"] == snapshot_of(ask("/collections/chargers/items?limit=1").json())
 
 
 @pytest.mark.parametrize("caller", [ANONYMOUS, PLANNER, CLEARED, Caller("s", "cleared", ("310112101",))])

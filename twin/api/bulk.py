@@ -119,8 +119,9 @@ def bulk(request: Request, world: Served, layer: LayerName, ending: Ending, when
 
 
 def _key(snapshot: Snapshot, kind: LayerType, when: When, ending: str) -> tuple[Any, ...]:
-    """What the file depends on. Of the present, an edit elsewhere does not change it."""
-    return (kind.name, ending, snapshot.layers[kind.name].digest or snapshot.id, when)
+    """What the file depends on. Of the present, an edit elsewhere does not change it. It names the snapshot, and so it is not for
+    callers who know that by another name."""
+    return (kind.name, ending, snapshot.layers[kind.name].digest or snapshot.id, snapshot.way, when)
 
 
 def _headers(snapshot: Snapshot, kind: LayerType, ending: str) -> dict[str, str]:
