@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from twin.access import Caller
 from twin.api.app import create_app
 from twin.engine import Twin
 from twin.layers.attributes import MAX_BYTES, MAX_DEPTH, is_deeper
+from twin.model import Edit
 from twin.readers.plan_file import read_plan
 from twin.readers.raster import read_grid
 from twin.settings import Settings
@@ -62,6 +64,17 @@ def test_nothing_is_added_to_the_history_of_what_stands_or_stood_beyond_the_edit
     answer = post(southern, "cameras", SOUTH, key=key, **times)
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:twin:problem:role")
     assert store.head() == head
+
+
+def test_a_key_of_which_all_was_withdrawn_is_not_taken_over_and_what_has_no_place_is_nobody_s_area(store, southern):
+    held = record("cameras", "withdrawn", (121.29, 31.03), access="own")
+    store.commit([Edit("add", held)], author="", reason="", at=NOW)
+    store.commit([Edit("remove", replace(held, valid_to=held.valid_from), 1)], author="", reason="", at=NOW)
+    assert not [v for v, _, tx_to, _ in store.versions("cameras", "withdrawn") if tx_to is None]
+    assert post(southern, "cameras", SOUTH, key="withdrawn").status_code == 403
+    patch = {"geometry": {"type": "Point", "coordinates": SOUTH}}
+    nowhere = southern.patch(f"{CAMERAS}/nowhere%2F1", json=patch, headers=GEOJSON)
+    assert nowhere.status_code == 403
 
 
 def test_the_refusal_is_that_of_a_change_and_of_a_place_beyond(southern):

@@ -81,6 +81,24 @@ def test_who_missed_too_many_reads_all_anew_and_who_missed_as_many_as_may_be_doe
     on_stage(play)
 
 
+def test_who_missed_too_many_edits_reads_all_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "MAX_EDITS_BEHIND", 3)
+
+    async def play(stage: Stage) -> None:
+        first = stage.store.head()
+        stage.commit(*(Edit("add", record("chargers", f"one-{i}", (121.29, 31.02))) for i in range(3)))
+        heard = await stage.listen(last_event_id=first)
+        assert [e.kind for e in await heard.events(1)] == ["change"]
+        stage.commit(Edit("add", record("chargers", "two", (121.29, 31.02))))
+        await heard.events(2)
+        late = await stage.listen(last_event_id=first)
+        assert [e.kind for e in await late.events(1)] == ["reset"]
+        soon = await stage.listen(last_event_id=first + 1)
+        assert [e.kind for e in await soon.events(1)] == ["change"]
+
+    on_stage(play)
+
+
 def test_many_transactions_at_once_or_a_store_that_went_back_are_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "MAX_BEHIND", 3)
 

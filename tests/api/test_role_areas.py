@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from anyio.from_thread import BlockingPortal
 
 from tests.api.conftest import NOW, record
@@ -74,6 +76,37 @@ def test_areas_are_changed_by_administrators_only(portal: BlockingPortal) -> Non
         )
     sent = {"files": {"file": ("areas.geojson", b"{}")}, "data": {"layer": "areas"}}
     assert Asked(portal, gate, "editor")("/imports", "POST", **sent).status_code == 403
+
+
+AREAS = b"""{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"code":"310112101","name":"x","level":"town"},
+"geometry":{"type":"Polygon","coordinates":[[[121.36,31.11],[121.38,31.11],[121.38,31.12],[121.36,31.11]]]}}]}"""
+CAMERAS = "id,name,lon,lat\ncam-00,改名,121.28,31.01\n".encode()
+
+
+@pytest.mark.parametrize(("name", "status"), [("editor", 403), ("admin", 200)])
+def test_a_file_that_turns_out_to_be_of_areas_is_recorded_by_administrators_only(
+    portal: BlockingPortal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, status: int
+) -> None:
+    monkeypatch.setenv("TWIN_DATA", str(tmp_path))
+    monkeypatch.setattr("twin.api.examining.guessed_layer", lambda *_: "areas")
+    ask = Asked(portal, gate_over(rows()), name)
+    sent = ask("/imports", "POST", files={"file": ("a.geojson", AREAS)}, data={"frame": "wgs84"})
+    assert sent.status_code == 201, sent.text
+    assert ask(f"/imports/{sent.json()['id']}/apply", "POST", json={}).status_code == status
+    assert ask("/collections/areas/items/310112101").json()["properties"]["name"] == ("x" if status == 200 else "南镇")
+
+
+def test_a_file_that_turns_out_to_be_of_cameras_is_an_exact_read(
+    portal: BlockingPortal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWIN_DATA", str(tmp_path))
+    monkeypatch.setattr("twin.api.examining.guessed_layer", lambda *_: "cameras")
+    gate = gate_over(rows())
+    sent = Asked(portal, gate, "editor")(
+        "/imports", "POST", files={"file": ("a.csv", CAMERAS)}, data={"frame": "wgs84"}
+    )
+    assert sent.status_code == 201, sent.text
+    assert [read.layer for read in gate.reads] == ["cameras"]
 
 
 def test_what_has_become_sensitive_was_never_exact(portal: BlockingPortal) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import orjson
 import shapely
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from shapely.geometry.base import BaseGeometry
 
 from twin.api.allowed import author_of, check_layer
 from twin.api.collections import labels_of
@@ -152,22 +153,22 @@ def _check_reach(world: View, layer: str, key: str, wish: Wish, *, is_new: bool 
     if not world.caller.areas:
         return
     shapes = [] if wish.place is None or wish.place.geometry is None else [wish.place.geometry]
-    for held in _held(world, layer, key, is_new=is_new):
-        if held.geometry is not None:
-            shapes.append(shapely.from_wkb(held.geometry))
-        elif held.lng is not None and held.lat is not None:
-            shapes.append(shapely.Point(held.lng, held.lat))
-    world.seen().refuse_edit(shapes)
+    known = [_shape(held) for held in _held(world, layer, key, is_new=is_new)]
+    placed = [shape for shape in known if shape is not None]
+    world.seen().refuse_edit([*shapes, *placed] if len(placed) == len(known) else [])
 
 
 def _held(world: View, layer: str, key: str, *, is_new: bool) -> list[Record]:
-    """What is recorded under a key; nothing need be under that of something new."""
-    try:
-        return [record for _, record in timeline(world.twin, layer, key)]
-    except NotFound:
-        if not is_new:
-            raise
-        return []
+    """What is recorded under a key; under that of something new also what was withdrawn, and nothing need be."""
+    if is_new:
+        return [record for _, _, _, record in world.twin.store.versions(layer_named(layer).name, key)]
+    return [record for _, record in timeline(world.twin, layer, key)]
+
+
+def _shape(held: Record) -> BaseGeometry | None:
+    if held.geometry is not None:
+        return shapely.from_wkb(held.geometry)
+    return None if held.lng is None or held.lat is None else shapely.Point(held.lng, held.lat)
 
 
 def _location(request: Request, added: Record, now: datetime) -> str:

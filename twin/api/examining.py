@@ -111,7 +111,9 @@ class Examiner:
                 raise _applied(number)
             self._reports.pop(number, None)
             self.pending.put(number, REQUEST, orjson.dumps(form.model_dump()))
-            self.pending.put_state(number, status="reading", progress=0.0, stage="", problem=None, counts=None)
+            self.pending.put_state(
+                number, status="reading", progress=0.0, stage="", problem=None, counts=None, layer=""
+            )
         finally:
             hold.release()
 
@@ -229,7 +231,7 @@ class Examiner:
         self.pending.put(number, REPORT, dumps(told))
         self.pending.put_state(
             number, status="faulty" if told["faults"] else "ready", progress=1.0, stage="", problem=None,
-            shown=fingerprint(report), counts=told["difference"],
+            shown=fingerprint(report), counts=told["difference"], layer=told.get("layer", ""),
         )  # fmt: skip
         held = self._reports[number] = Held(report, head, now)
         self._reports.move_to_end(number)

@@ -31,8 +31,10 @@ FULL_FOR_S = 30
 """After that a caller who has too many may ask again."""
 MAX_WAITING = 64
 """Parts that wait for a stream to be sent; one more and it is let go."""
-MAX_BEHIND = 256
-"""Who missed more transactions than that reads all anew."""
+MAX_BEHIND, MAX_EDITS_BEHIND = 256, 20_000
+"""Who missed more transactions, or edits in them, reads all anew."""
+N_REPLAYING = 2
+"""Listeners who are told what they missed at once; others wait their turn."""
 N_NEWS, N_TEXTS = 8, 512
 RETRY_MS = 1000
 BEAT = b": \n\n"
@@ -135,7 +137,7 @@ class Feed:
         self._streams: set[Stream] = set()
         self._news: Kept[News] = Kept(N_NEWS)
         self._texts: Kept[bytes] = Kept(N_TEXTS)
-        self._starting = asyncio.Lock()
+        self._starting, self._replaying = asyncio.Lock(), asyncio.Semaphore(N_REPLAYING)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unlisten: Callable[[], None] = _nothing
@@ -170,7 +172,8 @@ class Feed:
             if self._closed:
                 stream.end()
             at = self._at
-            first = await asyncio.to_thread(self._since, last, at, wish)
+            async with self._replaying:
+                first = await asyncio.to_thread(self._since, last, at, wish)
         except BaseException:
             self._streams.discard(stream)
             raise
@@ -278,10 +281,15 @@ class Feed:
         snapshot, retry = self._twin.snapshot(), b"retry: %d\n" % RETRY_MS
         if last is None:
             return retry + place("here", at, self._name(snapshot, wish))
-        if at - last > MAX_BEHIND or (last > at and last > self._twin.store.head()):
+        if at - last > MAX_BEHIND or (last > at and last > self._twin.store.head()) or self._is_much(last, at):
             return retry + place("reset", at, self._name(snapshot, wish))
         texts = [self._text(tx, snapshot, wish) for tx in range(last + 1, at + 1)]
         return b"".join([retry, *(texts or [b"id: %d\n\n" % last])])
+
+    def _is_much(self, last: int, at: int) -> bool:
+        """Whether more was edited after one transaction, up to another, than is told again."""
+        missed = self._twin.store.transactions()[last:at] if last < at else []
+        return sum(transaction.n_edits for transaction in missed) > MAX_EDITS_BEHIND
 
     def _text(self, tx: int, snapshot: Snapshot, wish: Wish) -> bytes:
         ever: Mapping[str, frozenset[str]] = {} if wish.sight.level == "open" else self._twin.sensitive.keys()

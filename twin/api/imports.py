@@ -151,6 +151,7 @@ def workbook(request: Request, examiner: Imports, lang: Language, number: str) -
 def apply_import(request: Request, examiner: Imports, number: str, body: Confirmation | None = None) -> Response:
     """Record what was shown, in one transaction."""
     form, said = examiner.pending.form(number), body or Confirmation()
+    check_layer(caller_of(request), examiner.pending.state(number).layer)
     state = examiner.apply(
         number, author_of(request, said.by or form.by or "api"), said.reason or form.reason or f"import {form.file}"
     )
@@ -204,9 +205,10 @@ def _outline(examiner: Examiner, number: str, state: State) -> dict[str, Any]:
 
 def _note_read(request: Request, examiner: Examiner, number: str) -> None:
     """A report tells where things stand, and how far the file's rows are from there."""
-    form, counts = examiner.pending.form(number), examiner.pending.state(number).counts or {}
-    if form.layer in LAYERS:
-        view_of(request).read(form.layer, f"import {form.file}", sum(counts.values()))
+    form, state = examiner.pending.form(number), examiner.pending.state(number)
+    layer = state.layer or form.layer
+    if layer in LAYERS:
+        view_of(request).read(layer, f"import {form.file}", sum((state.counts or {}).values()))
 
 
 def _told(request: Request, examiner: Examiner, number: str, state: State, lang: Lang) -> dict[str, Any]:

@@ -66,7 +66,8 @@ class ImportForm(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far an import is. ``shown`` is the hash of the difference that was shown, ``problem`` why it failed.
+    """How far an import is. ``shown`` is the hash of the difference that was shown, ``problem`` why it failed; ``layer`` is what
+    the file was found to be of.
 
     ``transaction`` is None for an applied import that changed nothing.
     """
@@ -79,6 +80,7 @@ class State:
     problem: dict[str, Any] | None = None
     counts: dict[str, int] | None = None
     transaction: dict[str, Any] | None = None
+    layer: str = ""
 
 
 @dataclass
