@@ -18,7 +18,19 @@ BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "engine",
         frozenset(
-            {"engine", "ingest", "editing", "export", "kept", "access", "following", "identity", "snapshots", "seen", "sensitive"}
+            {
+                "engine",
+                "ingest",
+                "editing",
+                "export",
+                "kept",
+                "access",
+                "following",
+                "identity",
+                "snapshots",
+                "seen",
+                "sensitive",
+            }
         ),
     ),
     ("adapters", frozenset({"store", "readers", "writers", "demo"})),
