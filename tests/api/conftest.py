@@ -108,11 +108,13 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="session")
 def make(portal: BlockingPortal) -> Make:
-    """Makes a client of an app over a store."""
+    """Makes a client of an app over a store, behind an ASGI layer of the test's own if it has one."""
 
-    def client_over(store: MemoryStore, **more: Any) -> Client:
+    def client_over(store: MemoryStore, layer: Callable[[Any], Any] | None = None, **more: Any) -> Client:
         settings = Settings(store="memory:", **more)
         app = create_app(Twin(store, read_plan(settings.plan), read_grid, lambda: NOW), settings)
+        if layer is not None:
+            app.add_middleware(layer)
         return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
 
     return client_over

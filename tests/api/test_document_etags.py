@@ -7,15 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal
 
-from tests.api.conftest import NOW, Client, InProcess, Make, records, store_of
+from tests.api.conftest import Client, Make, records, store_of
 from twin.access import ANONYMOUS, Caller
-from twin.api.app import create_app
-from twin.engine import Twin
-from twin.readers.plan_file import read_plan
-from twin.readers.raster import read_grid
-from twin.settings import Settings
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 PAGES = (
@@ -134,12 +128,9 @@ class As:
 
 
 @pytest.fixture(scope="module")
-def guarded(portal: BlockingPortal) -> Client:
+def guarded(make: Make) -> Client:
     """The small world, where it matters who asks."""
-    settings = Settings(store="memory:")
-    app = create_app(Twin(store_of(records()), read_plan(settings.plan), read_grid, lambda: NOW), settings)
-    app.add_middleware(As)
-    return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
+    return make(store_of(records()), As)
 
 
 @pytest.mark.parametrize("path", ["/collections", "/collections/cameras", "/tiles/cameras/tilejson.json"])

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.api.conftest import BORN, NOW, Client, InProcess, Make, record, records, store_of
+from tests.api.conftest import BORN, NOW, Client, Make, record, records, store_of
 from tests.api.test_edits import GEOJSON, ITEM, feature
 from tests.api.test_preconditions import As
 from twin.access import Caller
-from twin.api.app import create_app
-from twin.engine import Twin
 from twin.layers.attributes import MAX_BYTES, MAX_DEPTH, is_deeper
 from twin.model import Edit
-from twin.readers.plan_file import read_plan
-from twin.readers.raster import read_grid
-from twin.settings import Settings
 from twin.store.memory import MemoryStore
 
 SOUTH, NORTH = [121.29, 31.01], [121.29, 31.03]
@@ -36,12 +31,9 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def southern(portal: BlockingPortal, store: MemoryStore) -> Client:
+def southern(make: Make, store: MemoryStore) -> Client:
     """The small world as an editor of its south sees it."""
-    settings = Settings(store="memory:")
-    app = create_app(Twin(store, read_plan(settings.plan), read_grid, lambda: NOW), settings)
-    app.add_middleware(As, caller=Caller("south", "editor", ("310112101",)))
-    return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
+    return make(store, partial(As, caller=Caller("south", "editor", ("310112101",))))
 
 
 @pytest.fixture

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.api.conftest import NOW, Client, InProcess, Make, records, store_of
+from tests.api.conftest import Client, Make, records, store_of
 from twin.access import Caller
-from twin.api.app import create_app
 from twin.api.replies import entity_tags
-from twin.engine import Twin
-from twin.readers.plan_file import read_plan
-from twin.readers.raster import read_grid
-from twin.settings import Settings
 
 GEOJSON = {"content-type": "application/geo+json"}
 ITEM = "/collections/chargers/items/west"
@@ -147,12 +142,9 @@ class As:
 
 
 @pytest.fixture
-def southern(portal: BlockingPortal) -> Client:
+def southern(make: Make) -> Client:
     """The small world as an editor of the south sees it."""
-    settings = Settings(store="memory:")
-    app = create_app(Twin(store_of(records()), read_plan(settings.plan), read_grid, lambda: NOW), settings)
-    app.add_middleware(As, caller=Caller("south", "editor", ("310112101",)))
-    return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
+    return make(store_of(records()), partial(As, caller=Caller("south", "editor", ("310112101",))))
 
 
 @pytest.mark.parametrize("item", [ITEM, "/collections/cameras/items/cam-00"])

@@ -6,17 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal
 
-from tests.api.conftest import NOW, Client, InProcess, Make, records, store_of
+from tests.api.conftest import Client, Make, records, store_of
 from tests.api.test_html import BROWSER, Page
 from twin.access import ANONYMOUS
-from twin.api.app import create_app
-from twin.engine import Twin
 from twin.errors import Unauthenticated
-from twin.readers.plan_file import read_plan
-from twin.readers.raster import read_grid
-from twin.settings import Settings
 from twin.store.memory import MemoryStore
 
 PROBLEM = "application/problem+json"
@@ -170,11 +164,8 @@ class Outside:
 
 
 @pytest.fixture(scope="module")
-def outside(portal: BlockingPortal) -> Client:
-    settings = Settings(store="memory:")
-    app = create_app(Twin(store_of(records()), read_plan(settings.plan), read_grid, lambda: NOW), settings)
-    app.add_middleware(Outside)
-    return httpx.Client(transport=InProcess(app, portal), base_url="http://twin.test")
+def outside(make: Make) -> Client:
+    return make(store_of(records()), Outside)
 
 
 @pytest.mark.parametrize(

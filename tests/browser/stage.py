@@ -104,6 +104,16 @@ class Visit:
         self.page.wait_for_selector(f"#legend[data-rule={rule}]")
         return self.ready()
 
+    def sign_in(self, key: str, name: str) -> Visit:
+        """By a key; waits until the page says the name that it was made for."""
+        self.page.click("[data-key=signin]")
+        self.page.fill("#signin-secret", key)
+        with self.page.expect_navigation():
+            self.page.click("#signin .main")
+        self.ready()
+        self.until(f"document.getElementById('session').textContent.includes('{name}')")
+        return self
+
     def until(self, script: str, seconds: float = 30) -> Any:
         """What a script answers once that is true. The page's policy forbids playwright's own way of waiting."""
         end = time.monotonic() + seconds

@@ -60,16 +60,6 @@ def page(browser: Browser, keyed: Keyed) -> Iterator[Visit]:
     made.page.context.close()
 
 
-def sign_in(shown: Visit, key: str) -> Visit:
-    shown.page.click("[data-key=signin]")
-    shown.page.fill("#signin-secret", key)
-    with shown.page.expect_navigation():
-        shown.page.click("#signin .main")
-    shown.ready()
-    shown.until("document.getElementById('session').textContent.includes('张三')")
-    return shown
-
-
 def shown_of(made: Visit, selector: str) -> int:
     return made.page.locator(selector).count()
 
@@ -142,14 +132,14 @@ def test_a_town_says_its_value_and_no_place_says_why(page: Visit) -> None:
 
 
 def test_whoever_may_see_hexes_does(page: Visit, keyed: Keyed) -> None:
-    sign_in(page.open(), keyed.keys["planner"]).choose("camera-density")
+    page.open().sign_in(keyed.keys["planner"], "张三").choose("camera-density")
     page.until("twin.state.cells?.cells.length > 1000")
     assert shown_of(page, "#unit") == 1
     assert page.page.evaluate("twin.state.area") is None
 
 
 def test_a_key_for_a_town_begins_there_and_sees_sums_elsewhere(page: Visit, keyed: Keyed) -> None:
-    sign_in(page.open(), keyed.keys["of-a-town"])
+    page.open().sign_in(keyed.keys["of-a-town"], "张三")
     assert page.page.input_value("#area") == PUJIANG
     assert "浦江镇" in page.page.inner_text("#sentence")
     south, north = page.at(121.5, 30.98), page.at(121.5, 31.14)
@@ -166,7 +156,7 @@ def test_a_key_for_a_town_begins_there_and_sees_sums_elsewhere(page: Visit, keye
 
 @pytest.mark.parametrize("key", ["of-the-district", "of-nowhere"])
 def test_other_keys_begin_where_all_do(page: Visit, keyed: Keyed, key: str) -> None:
-    sign_in(page.open(), keyed.keys[key])
+    page.open().sign_in(keyed.keys[key], "张三")
     assert page.page.evaluate("twin.state.area") is None
     assert page.page.input_value("#area") == DISTRICT
 
@@ -188,7 +178,7 @@ def test_a_refusal_is_said_without_offering_to_try_again(browser: Browser, keyed
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_opened_card_is_cut_off(page: Visit, keyed: Keyed, lang: str) -> None:
-    sign_in(page.open(f"/map?lang={lang}"), keyed.keys["planner"])
+    page.open(f"/map?lang={lang}").sign_in(keyed.keys["planner"], "张三")
     cut = "(() => { const c = document.querySelector('.card'); return [c.scrollHeight - c.clientHeight, c.scrollWidth - c.clientWidth]; })()"
     for rule in RULES:
         if rule != "charger-service":

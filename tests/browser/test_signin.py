@@ -53,15 +53,6 @@ def page(browser: Browser, keyed: Keyed) -> Iterator[Visit]:
     made.page.context.close()
 
 
-def sign_in(shown: Visit, text: str) -> None:
-    shown.page.click("[data-key=signin]")
-    shown.page.fill("#signin-secret", text)
-    with shown.page.expect_navigation():
-        shown.page.click("#signin .main")
-    shown.ready()
-    shown.until(f"{BAR}.includes('张三')")
-
-
 def test_in_open_mode_the_page_says_so_in_both_languages(map_page: Visit) -> None:
     assert map_page.until(BAR) == "开放模式：未启用登录"
     map_page.page.click("#en")
@@ -70,7 +61,7 @@ def test_in_open_mode_the_page_says_so_in_both_languages(map_page: Visit) -> Non
 
 def test_whoever_signs_in_by_a_key_sees_his_name_role_and_area(page: Visit, keyed: Keyed) -> None:
     assert page.until(f"{BAR} && {BAR}") == "未登录登录"
-    sign_in(page, keyed.key)
+    page.sign_in(keyed.key, "张三")
     page.until(f"{BAR}.startsWith('张三 · 编辑 · ')")
     page.page.click("#en")
     assert page.until(f"{BAR}.includes('editor')")
@@ -96,7 +87,7 @@ def test_a_wrong_key_is_told_in_the_dialog(page: Visit) -> None:
 
 
 def test_a_change_made_on_the_page_shows_that_it_comes_from_there(page: Visit, keyed: Keyed) -> None:
-    sign_in(page, keyed.key)
+    page.sign_in(keyed.key, "张三")
     send = "fetch('coverage/charger-service', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{}'}).then(r => r.status)"
     with page.page.expect_request(
         lambda r: r.method == "POST" and r.url.endswith("/coverage/charger-service")
@@ -112,7 +103,7 @@ def test_a_change_made_on_the_page_shows_that_it_comes_from_there(page: Visit, k
 
 
 def test_signing_out_leaves_nobody_signed_in(page: Visit, keyed: Keyed) -> None:
-    sign_in(page, keyed.key)
+    page.sign_in(keyed.key, "张三")
     with page.page.expect_navigation():
         page.page.click("[data-key=signout]")
     page.ready()
@@ -121,7 +112,7 @@ def test_signing_out_leaves_nobody_signed_in(page: Visit, keyed: Keyed) -> None:
 
 
 def test_whoever_was_signed_out_elsewhere_is_asked_to_sign_in_again(page: Visit, keyed: Keyed) -> None:
-    sign_in(page, keyed.key)
+    page.sign_in(keyed.key, "张三")
     keyed.store.revoke(keyed.key.split("_")[1], now())
     page.page.wait_for_timeout(700)
     page.page.evaluate("twin.actions.chooseDate('2026-11-20')")
