@@ -172,7 +172,7 @@ class Feed:
             if self._closed:
                 stream.end()
             at = self._at
-            async with self._replaying:
+            async with contextlib.nullcontext() if last is None else self._replaying:
                 first = await asyncio.to_thread(self._since, last, at, wish)
         except BaseException:
             self._streams.discard(stream)
